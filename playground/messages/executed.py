@@ -129,6 +129,13 @@ class RecordedProgram(Wire, frozen=True):
     events: Annotated[int, about("that were recorded")]
 
 
+class LackingEvents(Wire, frozen=True):
+    """Events of which the recording holds what cannot be true: they have their steps, without calls and memory."""
+
+    events: Annotated[list[int], about("numbers of the runs")]
+    why: Annotated[str, about("a sentence")]
+
+
 class Recorded(Wire, frozen=True):
     """Where and how the events of a recording were recorded."""
 
@@ -155,12 +162,14 @@ class Recorded(Wire, frozen=True):
         Annotated[
             int,
             about(
-                "events of which `outside`, `structs` and the stage's `events` tell so far, and `replayed` follows; "
-                "absent: all"
+                "events of which `outside`, `structs` and the stage's `events` tell so far: the message `replayed` "
+                "tells more. Where `done` comes before all are told, a `limit` or an `error` before it says why, or it "
+                "was cancelled; what was told stays. Absent: all"
             ),
         ]
         | Unset
     ) = UNSET
+    lacking: Annotated[list[LackingEvents], about("events that cannot be told in full; absent: none")] | Unset = UNSET
 
 
 class EnteredWalk(Wire, frozen=True):
@@ -206,7 +215,10 @@ class Executed(Wire, frozen=True):
 
 
 class Replayed(Wire, frozen=True):
-    """All events of a recording are replayed: the fields with which the message of `run` is whole."""
+    """The events of a recording that the message of `run` does not tell are replayed: the fields that this changes.
+
+    Where the replay failed in the middle, `recorded` has `replayed`, and the reason follows.
+    """
 
     type: Literal["replayed"]
     events: Annotated[list[Event], about("the first 2,000")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from playground.present import passed
@@ -22,6 +22,8 @@ MAX_OUTSIDE: Final = 100
 """Steps of a recording that are named as outside what the verifier had proved."""
 REPLAYED_AT_ONCE: Final = 500
 """Steps of a recording's events up to which the result tells all of them; that takes 20 ms."""
+REPLAYED: Final = ("events", "memory", "returned", "recorded")
+"""Fields of the stage's message that are whole only when all events are replayed."""
 Message: TypeAlias = dict[str, Any]
 
 
@@ -35,51 +37,91 @@ def recording_stage(translated: Translated) -> Generator[Message, None, None]:
         recording, translated.rewritten, translated.image, RunLimits().steps, translated.paths,
         obj=translated.loaded.object, caps=asked.caps,
     )  # fmt: skip
-    early = replay.steps > REPLAYED_AT_ONCE
-    runs = replay.outlines()
-    events: list[Event] = []
-    for n, event in enumerate(replay.events()):
-        yield from run_blocks(n, event.run, event.known)
-        runs[n] = event.run
-        events.append(event)
-        if early and n == 0 and len(runs) > 1:
-            yield _result(translated, recording, replay, runs, events)
-    whole = _result(translated, recording, replay, runs, events)
-    if early and len(runs) > 1:
-        whole = {"type": "replayed", **{name: whole[name] for name in ("events", "memory", "returned", "recorded")}}
-    yield whole
+    events = _Events(translated, recording, replay)
+    yield from events.told(1 if replay.steps > REPLAYED_AT_ONCE else len(events.runs))
+    yield events.result()
+    # The rest comes after what the other stages have to say: should it fail, nothing else is missing.
+    yield {"type": "later", "messages": events.rest()}
 
 
-def _result(
-    translated: Translated, recording: Recording, replay: Replay, runs: Sequence[Execution], events: Sequence[Event]
-) -> Message:
-    """The message of the stage. events -- those that are replayed, the first of `runs`"""
-    program = translated.loaded.program
-    outside = [
-        [n, i]
-        for n, event in enumerate(events)
-        for i, each in enumerate(event.known)
-        if each is not None and each.wrong
-    ]
-    return {
-        "type": "stage",
-        "stage": "run",
-        "status": "done",
-        "summary": runs[-1].result,
-        "message": "",
-        "packet_in": [],
-        **runs_json(program, runs),
-        **entered_json(replay.entered),
-        "recorded": {
-            "kernel": recording.release, "workload": recording.workload, "matched": replay.matched.how,
-            "tasks": [f"{event.comm} ({event.pid})" for event in replay.matched.events],
-            "programs": [
-                {"name": code.name, "events": sum(event.program == number for event in recording.events)}
-                for number, code in enumerate(recording.codes)
-            ],
-            "notes": list(recording.notes), "printed": list(recording.printed), "outside": outside[:MAX_OUTSIDE],
-            **structs_json([event.structs for event in events]),
-            **({"replayed": len(events)} if len(events) < len(runs) else {}),
-        },
-        **passed.ran(passed.item("recording", f"Linux {recording.release}", len(recording.events), "event"), [], runs),
-    }  # fmt: skip
+class _Events:
+    """The events of a recording while they are replayed, in order."""
+
+    def __init__(self, translated: Translated, recording: Recording, replay: Replay) -> None:
+        self._translated, self._recording, self._replay = translated, recording, replay
+        self.runs = replay.outlines()
+        """All of them, those that are replayed already in full."""
+        self._events: list[Event] = []
+        self._failed: Exception | None = None
+
+    def told(self, count: int) -> Iterator[Message]:
+        """Replay events until so many are replayed, or one fails.
+
+        A failure of the first one is raised. Another one is kept: rest() raises it when what there is was told.
+        """
+        try:
+            while len(self._events) < count:
+                number = len(self._events)
+                event = self._replay.event(number)
+                yield from run_blocks(number, event.run, event.known)
+                self.runs[number] = event.run
+                self._events.append(event)
+        except Exception as error:
+            if not self._events:
+                raise
+            self._failed = error
+
+    def rest(self) -> Iterator[Message]:
+        """The events that the result does not tell; nothing where it tells all of them."""
+        told = len(self._events)
+        if self._failed is None and told < len(self.runs):
+            yield from self.told(len(self.runs))
+            if len(self._events) > told:
+                whole = self.result()
+                yield {"type": "replayed", **{name: whole[name] for name in REPLAYED}}
+        if self._failed is not None:
+            raise self._failed
+
+    def result(self) -> Message:
+        """The message of the stage, as far as the events are replayed."""
+        recording, events, runs = self._recording, self._events, self.runs
+        outside = [
+            [n, i]
+            for n, event in enumerate(events)
+            for i, each in enumerate(event.known)
+            if each is not None and each.wrong
+        ]
+        return {
+            "type": "stage",
+            "stage": "run",
+            "status": "done",
+            "summary": runs[-1].result,
+            "message": "",
+            "packet_in": [],
+            **runs_json(self._translated.loaded.program, runs),
+            **entered_json(self._replay.entered),
+            "recorded": {
+                "kernel": recording.release, "workload": recording.workload, "matched": self._replay.matched.how,
+                "tasks": [f"{event.comm} ({event.pid})" for event in self._replay.matched.events],
+                "programs": [
+                    {"name": code.name, "events": sum(event.program == number for event in recording.events)}
+                    for number, code in enumerate(recording.codes)
+                ],
+                "notes": list(recording.notes), "printed": list(recording.printed), "outside": outside[:MAX_OUTSIDE],
+                **structs_json([event.structs for event in events]),
+                **({"replayed": len(events)} if len(events) < len(runs) else {}),
+                **_lacking_json(runs),
+            },
+            **passed.ran(
+                passed.item("recording", f"Linux {recording.release}", len(recording.events), "event"), [], runs
+            ),
+        }  # fmt: skip
+
+
+def _lacking_json(runs: Sequence[Execution]) -> Message:
+    """The field `lacking`: the events that cannot be told in full, by the reason."""
+    found: dict[str, list[int]] = {}
+    for n, run in enumerate(runs):
+        if run.lacking:
+            found.setdefault(run.lacking, []).append(n)
+    return {"lacking": [{"events": events, "why": why} for why, events in found.items()]} if found else {}

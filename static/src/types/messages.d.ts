@@ -1624,6 +1624,14 @@ export interface HeldStruct {
   steps: number;
 }
 
+/** Events of which the recording holds what cannot be true: they have their steps, without calls and memory. */
+export interface LackingEvents {
+  /** numbers of the runs */
+  events: number[];
+  /** a sentence */
+  why: string;
+}
+
 /** Where and how the events of a recording were recorded. */
 export interface Recorded {
   /** what `uname -r` printed there */
@@ -1647,8 +1655,10 @@ export interface Recorded {
   structs?: HeldStruct[];
   /** structs that are left out, because there are too many */
   structs_left?: number;
-  /** events of which `outside`, `structs` and the stage's `events` tell so far, and `replayed` follows; absent: all */
+  /** events of which `outside`, `structs` and the stage's `events` tell so far: the message `replayed` tells more. Where `done` comes before all are told, a `limit` or an `error` before it says why, or it was cancelled; what was told stays. Absent: all */
   replayed?: number;
+  /** events that cannot be told in full; absent: none */
+  lacking?: LackingEvents[];
 }
 
 /** Something that a stage took or returned. */
@@ -1663,7 +1673,7 @@ export interface Passed {
   unit: "byte" | "slot" | "instruction" | "step" | "map" | "program" | "packet" | "event" | "value";
 }
 
-/** All events of a recording are replayed: the fields with which the message of `run` is whole. */
+/** The events of a recording that the message of `run` does not tell are replayed: the fields that this changes. Where the replay failed in the middle, `recorded` has `replayed`, and the reason follows. */
 export interface Replayed {
   type: "replayed";
   /** the first 2,000 */
