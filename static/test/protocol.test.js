@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { notReplayed } from "../src/core/replayed.js";
 import { LOAD, walked, window_, world } from "./world.js";
 
 const VERIFY = { type: "stage", stage: "verify", status: "done", verdict: "accept", steps: 7, log: "" };
@@ -204,4 +205,79 @@ test("of a long recording the first event is stepped before the others are there
   protocol.handle({ type: "done", ms: 1, cancelled: true });
   void seeker.find({ view: "run", run: 1, from: 0, direction: 1 }, [{ kind: "insn" }]);
   assert.equal(sent.length, 2);
+});
+
+/** A page that has the result of a recording of three events, of which the first is replayed. */
+function replaying() {
+  const made = world();
+  const run = { r0: "0x0", result: "0", packet_out: null, insns: 1, steps: 1, steps_cut: false, fault: null };
+  const recorded = { kernel: "6.12", tasks: [], outside: [], structs: [], replayed: 1 };
+  const early = { type: "stage", stage: "run", status: "done", summary: "0", runs: [run, run, run], events: [], recorded };
+  made.protocol.handle({ type: "accepted", run: "a" });
+  made.protocol.handle(early);
+  return { ...made, early, recorded };
+}
+
+const ENDS = [
+  ["a limit", { type: "limit", limit: "memory", message: "Too much." }, "Too much."],
+  ["a worker that died", { type: "error", code: "crashed", message: "It died." }, "It died."],
+  ["a server that stops", { type: "error", code: "restart", message: "It stops." }, "It stops."],
+  ["somebody", { type: "done", ms: 1, cancelled: true }, "The run was cancelled."],
+];
+for (const [what, end, why] of ENDS)
+  test(`a replay that ${what} ends leaves what is shown, and says what is missing`, () => {
+    const { cursor, protocol, seeker, sent, steps, store } = replaying();
+    protocol.handle({ type: "steps", stage: "run", run: 0, from: 0, total: 1, keyframe: { regs: {}, x: {}, mem: [] }, steps: [{ insn: 0 }] });
+    void seeker.find({ view: "run", run: 1, from: 0, direction: 1 }, [{ kind: "insn" }]);
+    protocol.handle(end);
+    protocol.handle({ type: "done", ms: 1, cancelled: false });
+    assert.equal(store.state.rest, why);
+    assert.equal(store.state.status.state, "done");
+    assert.equal(store.state.stages.run.status, "done");
+    assert.equal(steps.run.step(0).insn, 0);
+    assert.deepEqual(notReplayed(store.state.stages.run, store.state.rest), [`Events 2 to 3 could not be replayed. ${why}`]);
+    assert.equal(sent.length, 1); // what was searched for is not waited for any longer
+    // An event that has no steps says so, where the server says that there are none.
+    cursor.show("run", 0);
+    cursor.packet(1);
+    protocol.handle({ type: "steps", stage: "run", run: 1, from: 0, total: 0, keyframe: null, steps: [] });
+    assert.match(store.state.found, /not replayed/);
+    cursor.packet(0);
+    assert.equal(store.state.found, "");
+  });
+
+test("what is asked about a recording that is being replayed may fail as ever", () => {
+  const { protocol, store } = replaying();
+  protocol.handle({ type: "error", code: "window", message: "Busy." });
+  assert.deepEqual([store.state.rest, store.state.status.state], ["", "error"]);
+});
+
+test("a resumed run whose events are replayed in the end lacks none", () => {
+  const { early, protocol, recorded, store } = replaying();
+  protocol.connection({ state: "given-up" });
+  assert.match(store.state.rest, /connection/);
+  assert.equal(store.state.stages.run.status, "done");
+  protocol.handle(early);
+  assert.equal(store.state.rest, "");
+  protocol.handle({ type: "replayed", events: [], memory: [], returned: [], recorded: { ...recorded, replayed: undefined } });
+  protocol.handle({ type: "done", ms: 1, cancelled: false });
+  assert.equal(store.state.rest, "");
+  // Part of the events, and the reason behind it.
+  protocol.handle(early);
+  protocol.handle({ type: "replayed", events: [], memory: [], returned: [], recorded: { ...recorded, replayed: 2 } });
+  protocol.handle({ type: "error", code: "internal", message: "A fault." });
+  assert.deepEqual(notReplayed(store.state.stages.run, store.state.rest), ["Event 3 could not be replayed. A fault."]);
+  protocol.handle({ type: "accepted", run: "a" });
+  protocol.fresh = true;
+  protocol.handle({ type: "accepted", run: "b" });
+  assert.equal(store.state.rest, "");
+});
+
+test("events that cannot be told in full are named with the reason", () => {
+  const runs = [{}, {}, {}, {}, {}];
+  const lacking = [{ events: [1, 2, 4], why: "Damaged." }, { events: [3], why: "Odd." }];
+  assert.deepEqual(notReplayed({ runs, recorded: { lacking } }, ""), [
+    "Events 2 to 3, 5 could not be replayed in full, and have their steps without calls and memory. Damaged.",
+    "Event 4 could not be replayed in full, and has its steps without calls and memory. Odd.",
+  ]);
 });

@@ -59,7 +59,7 @@ export const state = () => ({
   program: { title: "" }, kind: "c", source: "int a;", files: {}, file: "", options: {}, input: { kind: "auto" }, kernel: "", edited: 0, opened: 0,
   ownInput: false, ran: null, status: { state: "idle", message: "" }, stages: {}, view: "verify", step: 0, windows: 0, reg: "",
   hover: null, pane: "log", dock: true, column: "insns", base: "dec", focusStage: "verify", packetRun: 0,
-  code: new Code(null), log: new Log(null), machine: new Machine(null), reasons: new Reasons(null), analyses: {}, kernelLog: null, kernels: null, peek: "", found: "", notice: "",
+  code: new Code(null), log: new Log(null), machine: new Machine(null), reasons: new Reasons(null), analyses: {}, kernelLog: null, kernels: null, rest: "", peek: "", found: "", notice: "",
   selected: null, asking: "", value: null, facts: null, ink: false,
   breakpoints: [], playing: false, speed: 30, layout: plain(), shape: plainShape(),
 });

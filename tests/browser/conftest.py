@@ -13,6 +13,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -57,6 +58,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if given := os.environ.get("BPFSCOPE_TEST_SERVER"):
         yield given
         return
+    with serving(tmp_path_factory.mktemp("var")) as address:
+        yield address
+
+
+@contextmanager
+def serving(var: Path, **settings: str) -> Iterator[str]:
+    """Address of a server of this checkout that keeps its data in `var`. settings -- its environment"""
     why = missing()
     if why:
         if os.environ.get("CI") == "true":
@@ -65,7 +73,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
-    var = tmp_path_factory.mktemp("var")
     log = (var / "server.log").open("w")
     environment = {
         **os.environ,
@@ -75,6 +82,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "PORT": str(port),
         "HOST": "127.0.0.1",
         "WORKERS": "1",
+        **settings,
     }
     subprocess.run(
         [sys.executable, "manage.py", "migrate", "--verbosity=0"], cwd=ROOT, env=environment, check=True, timeout=60

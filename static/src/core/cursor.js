@@ -1,6 +1,7 @@
 /** The one cursor: which step of the walk or of a packet's run is selected, what stands there, and moving it. */
 
 import { baseName } from "./files.js";
+import { missing } from "./replayed.js";
 
 /** @import { Insn, Reg } from "../types/messages.js" */
 /** @import { View } from "./store.js" */
@@ -18,6 +19,8 @@ import { baseName } from "./files.js";
  * `shown`: whether the step is of the walk that the page shows, not of a program that a tail call entered.
  * @typedef {{step: number, shown: boolean, before: boolean, state: Map<string, Reg>, frame: number, wrote: Set<string>, outside: Set<string>, wrong: boolean}} Abstract
  */
+
+const NOT_THERE = "The steps of this event are not there: it was not replayed.";
 
 /** Milliseconds after which the page says that a step is still being fetched. */
 const LATE = 400;
@@ -119,9 +122,15 @@ export class Cursor {
     windows.want(step);
     clearTimeout(this.late);
     if (windows.total && !windows.step(step))
-      this.late = window.setTimeout(() => this.store.set({ found: `Fetching step ${step + 1}…` }), LATE);
+      this.late = window.setTimeout(() => this.store.set({ found: this.lost() ? NOT_THERE : `Fetching step ${step + 1}…` }), LATE);
     const raw = view === "run" ? this.steps.run.step(step) : null;
     if (raw?.walk_step !== undefined) this.steps.walkOf(raw.insn)?.need(raw.walk_step);
+  }
+
+  /** Whether the event in view has no steps, because it was not replayed. */
+  lost() {
+    const { packetRun, rest, stages, view } = this.state;
+    return view === "run" && this.windows.none && missing(stages.run, rest, packetRun);
   }
 
   /** Steps arrived: if those of the cursor are among them, nothing is being fetched any more. */
@@ -129,6 +138,9 @@ export class Cursor {
     if (this.windows.step(this.state.step)) {
       clearTimeout(this.late);
       if (this.state.found.startsWith("Fetching")) this.store.set({ found: "" });
+    } else if (this.lost()) {
+      clearTimeout(this.late);
+      this.store.set({ found: NOT_THERE });
     }
     this.store.set({ windows: this.state.windows + 1 });
   }

@@ -3,6 +3,7 @@ import { foreign } from "./detect.js";
 import { REASONS } from "./lists.js";
 import { Code, Log, Machine } from "./model.js";
 import { Reasons } from "./reasons.js";
+import { unfinished } from "./replayed.js";
 import { isFinal } from "./stages.js";
 import { unreachable } from "./unreachable.js";
 import { upload } from "./upload.js";
@@ -191,6 +192,7 @@ export class Protocol {
       this.store.set({ notice: SLOWER, status: { state: "running", message: "" } });
     } else if (news.state === "given-up") {
       this.settle();
+      this.ended("The connection to the server was lost.");
       void unreachable(this.session.url, Boolean(news.never)).then((message) => this.fail(message));
     } else if (news.state === "idle" && lost) this.store.set({ status: { state: "done", message: "" } });
   }
@@ -234,6 +236,8 @@ export class Protocol {
         break;
       case "limit":
       case "error":
+        // What is shown of a recording stays: only the events behind it are missing.
+        if (!("asked" in message && message.asked) && !(message.type === "error" && message.code === "window") && this.ended(message.message)) break;
         this.fail(message.message);
         if (message.type === "error" && message.code !== "window") this.settle();
         break;
@@ -249,7 +253,7 @@ export class Protocol {
     this.steps.clear();
     this.lists.clear();
     this.cursor.reset();
-    this.store.set({ reasons: new Reasons(null) });
+    this.store.set({ reasons: new Reasons(null), rest: "" });
     this.analyses.forget();
     this.values?.forget();
     this.shapes?.forget();
@@ -271,6 +275,7 @@ export class Protocol {
       if (stage === "compile") patch.column = "code";
     }
     if (isFinal(message)) this.lists.open(message);
+    if (stage === "run") patch.rest = "";
     if (message.status === "done" && message.stage === "load") {
       patch.code = new Code(message, (from, to) => this.lists.need("insns", from, to));
       patch.machine = new Machine(null);
@@ -359,10 +364,22 @@ export class Protocol {
     const { stages } = this.state;
     if (!stages.run?.runs) return;
     this.store.set({ stages: { ...stages, run: { ...stages.run, events, memory, recorded, returned } } });
-    this.seeker.release();
+    if (!recorded.replayed) this.seeker.release();
     // Events that were asked for before they were there.
     this.steps.forget();
     this.cursor.look();
+  }
+
+  /**
+   * No more events of a recording will be replayed. False where none are missing, or that was said already.
+   * @param {string} why
+   */
+  ended(why) {
+    const { rest, stages } = this.state;
+    if (rest || !unfinished(stages.run)) return false;
+    this.store.set({ rest: why });
+    this.seeker.release();
+    return true;
   }
 
   /** The run is over: nothing is at work any more, whatever was said last. */
@@ -379,6 +396,7 @@ export class Protocol {
     const { cursor, steps } = this;
     const { status } = this.state;
     this.settle();
+    this.ended(message.cancelled ? "The run was cancelled." : "The run ended before.");
     this.seeker.release();
     if (status.state !== "error")
       this.store.set({ status: { state: "done", message: message.cancelled ? "Cancelled." : "", ms: message.ms } });
@@ -386,6 +404,7 @@ export class Protocol {
     // Without a walk (the verifier was not asked) what there is to step is the run.
     else if (this.state.view === "verify" && !steps.verify.total && steps.run.total) cursor.show("run", 0);
     this.restore = null;
+    if (this.state.rest) steps.forget(); // what is there of the events that were not replayed to the last one
     cursor.look();
     // What was not there when it was asked for is there now.
     this.lists.forget();

@@ -135,6 +135,7 @@ function first({ program, config, ownInput = false }) {
     ...choices(),
     peek: "",
     found: "",
+    rest: "",
     notice: "",
     selected: null,
     asking: "",

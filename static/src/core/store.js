@@ -59,6 +59,7 @@
  *   ran: (Request & {edited: number}) | null,
  *   status: {state: string, message: string, ms?: number},
  *   stages: Stages,
+ *   rest: string,
  *   view: View,
  *   step: number,
  *   windows: number,
@@ -101,6 +102,7 @@
  *   whose log is shown instead of the emulated one. `reg` is `selected` as steps spell
  *   it. `asking`: whether the history of the selected value is shown, and stays; `value`: what is known of it, `facts`: what
  *   branches proved; `ink`: whether that is shown.
+ *   `rest`: why no more events of a recording are replayed than those that are, where some are missing and the run has ended.
  *   `heat`: the gutters show what each line and instruction costs. `speed`: steps a second while `playing`.
  */
 

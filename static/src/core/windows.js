@@ -47,6 +47,8 @@ export class Windows {
   asked = new Map();
   /** @type {At | null} the state that was folded last */
   last = null;
+  /** Whether what was asked for last is not there. */
+  none = false;
 
   /**
    * @param {View} stage
@@ -75,7 +77,8 @@ export class Windows {
    */
   add(message) {
     if (typeof message.total === "number") this.total = Math.max(this.total, message.total);
-    if (!message.steps?.length) return;
+    this.none = !message.steps?.length;
+    if (this.none) return;
     const from = message.from;
     this.total = Math.max(this.total, from + message.steps.length);
     this.chunks = this.chunks.filter((c) => !(c.from >= from && c.from + c.steps.length <= from + message.steps.length));

@@ -52,7 +52,7 @@ export class PacketPane extends Panel {
     this.file = h("input", { type: "file", hidden: true, "aria-label": "Open a capture or a recording", on: { change: () => this.open() } });
     this.record = new RecordForm(this.scope, (input) => this.stepRecording(input));
     this.append(h("div", { class: "packet-left" }, this.kinds, this.advice, this.input, this.note, this.record.element, this.file), this.result);
-    store.on(["input", "stages"], () => this.draw());
+    store.on(["input", "stages", "rest"], () => this.draw());
     store.on(["stages", "packetRun"], () => this.after());
   }
 
@@ -169,10 +169,11 @@ export class PacketPane extends Panel {
     }
     const fields = given?.kind === "event" ? (given.fields ?? []) : [];
     // Drawn again when the program's own input became known, but never under the hands of who is typing.
-    const stamp = kind === "auto" || kind === "event" ? given : kind === "recording" ? (this.store.state.stages.run?.recorded ?? null) : null;
+    const { rest, stages } = this.store.state;
+    const stamp = kind === "auto" || kind === "event" ? given : kind === "recording" ? rest || (stages.run?.recorded ?? null) : null;
     const typing = kind !== "recording" && this.input.contains(document.activeElement);
     // What the run before told of the same recording stays until this one ends.
-    const waiting = kind === "recording" && !stamp && this.store.state.stages.run?.status !== "failed";
+    const waiting = kind === "recording" && !stamp && stages.run?.status !== "failed";
     if (this.own === input && (this.given === stamp || typing || waiting)) return;
     this.own = input;
     this.given = stamp;
@@ -213,13 +214,13 @@ export class PacketPane extends Panel {
 
   /** A recording: where and how it was made, as the run told. @param {string} data */
   drawRecording(data) {
-    const told = this.store.state.stages.run?.recorded;
+    const { rest, stages } = this.store.state;
     const focused = this.input.contains(document.activeElement);
     const back = h("button", { type: "button", class: "chip", on: { click: () => this.choose("auto") } }, "Use the program's own input");
     fill(
       this.input,
       h("p", { class: "hint" }, `A recording of ${grouped(Math.floor((data.length * 3) / 4))} bytes: each event of the program is a run, instruction by instruction, as a real kernel executed it. `, back),
-      told ? recordingParts(told, this.store.state.stages.load?.program ?? "", (program) => this.stepProgram(program)) : null,
+      recordingParts(stages.run, rest, stages.load?.program ?? "", (program) => this.stepProgram(program)),
     );
     if (focused) /** @type {HTMLElement | null} */ (this.input.querySelector('[aria-pressed="true"]'))?.focus();
   }

@@ -1,5 +1,6 @@
 /** The pipeline is the navigation: one button a stage, and one line below for what the chosen stage says. */
 import { Panel } from "../core/panel.js";
+import { notReplayed } from "../core/replayed.js";
 import { STAGES, isFinal } from "../core/stages.js";
 import { calm, h, setAttr, setText } from "../ui/dom.js";
 import { count, ms, size } from "../ui/format.js";
@@ -75,9 +76,10 @@ const whichRun = (run, packet) => ((run.runs?.length ?? 0) > 1 ? `${run.recorded
  * @param {StageName} stage
  * @param {Stages} stages
  * @param {number} [packet]
+ * @param {string} [rest] see State
  * @returns {Child}
  */
-function sentence(stage, stages, packet = 0) {
+function sentence(stage, stages, packet = 0, rest = "") {
   const m = stages[stage];
   if (!m) return "";
   const { compile, load, verify, run } = stages;
@@ -102,9 +104,8 @@ function sentence(stage, stages, packet = 0) {
   if (stage === "run" && run?.runs?.[packet]) {
     const r = run.runs[packet];
     const which = whichRun(run, packet);
-    return r.fault
-      ? `${which}stopped: ${r.fault.message}`
-      : `${which}returned ${r.result || r.r0} after ${count(r.insns ?? 0, "instruction")}.`;
+    if (r.fault) return `${which}stopped: ${r.fault.message}`;
+    return [`${which}returned ${r.result || r.r0} after ${count(r.insns ?? 0, "instruction")}.`, ...notReplayed(run, rest)].join(" ");
   }
   return m.summary || m.message || "";
 }
@@ -164,7 +165,7 @@ export class Pipeline extends Panel {
       "Real kernels",
     );
     this.append(list, h("div", { class: "note-line" }, this.note, this.kernels, this.more), this.strip);
-    this.store.on(["kernelsOpen", "stages", "kind", "source", "status", "focusStage", "view", "ran", "windows", "found", "log", "edited", "packetRun"], () => this.paint());
+    this.store.on(["kernelsOpen", "stages", "kind", "source", "status", "focusStage", "view", "ran", "windows", "found", "log", "edited", "packetRun", "rest"], () => this.paint());
   }
 
   /** @param {ButtonId} id */
@@ -266,14 +267,14 @@ export class Pipeline extends Panel {
 
   /** @param {State} state */
   say(state) {
-    const { stages, status, focusStage, ran, found, edited, packetRun } = state;
+    const { stages, status, focusStage, ran, found, edited, packetRun, rest } = state;
     const log = isLog(state);
     /** @param {StageName} stage */
     const named = (stage) => `${log ? logName(stage, stages) : NAMES[stage]}: `;
     /** What a stage says, with its name; of a log what the kernel said comes first. @param {StageName} stage @param {Child} what @returns {Child} */
     const told = (stage, what) => (log && stage === "verify" ? [what, ` · ${logName(stage, stages)}`] : [named(stage), what]);
     /** @param {StageName} stage */
-    const say = (stage) => (log ? logSentence(stage, stages) : sentence(stage, stages, packetRun));
+    const say = (stage) => (log ? logSentence(stage, stages) : sentence(stage, stages, packetRun, rest));
     const working = STAGES.find((s) => stages[s]?.status === "working");
     const focused = chosen(focusStage);
     // A run on a counterexample stops after the verifier refused: what is looked at comes first.

@@ -1,7 +1,9 @@
 /** What a run told of its recording: the kernel, how steps were found, what was printed and what is left out. */
+import { notReplayed } from "../core/replayed.js";
 import { h } from "../ui/dom.js";
 import { count } from "../ui/format.js";
 
+/** @import { Stages } from "../core/store.js" */
 /** @import { Recorded } from "../types/messages.js" */
 
 const LINES = 50;
@@ -21,14 +23,25 @@ function programs(told, stepped, step) {
   return h("div", { class: "chips", role: "group", "aria-label": "Programs of the recording" }, (told.programs ?? []).map(button));
 }
 
-/** @param {Recorded} told @param {string} stepped @param {(name: string) => void} step */
-export function recordingParts(told, stepped, step) {
+/** Whose values were compared with what the verifier knew, where none differs. @param {Recorded} told @param {string} rest */
+function compared(told, rest) {
+  const { replayed } = told;
+  if (!replayed) return "No value of these events.";
+  const whose = replayed === 1 ? "the first event" : `the first ${replayed} events`;
+  return `No value of ${whose}. The others are not compared${rest ? "" : " yet"}.`;
+}
+
+/** @param {Stages["run"]} run @param {string} rest see State @param {string} stepped @param {(name: string) => void} step */
+export function recordingParts(run, rest, stepped, step) {
+  const told = run?.recorded;
+  if (!told) return null;
   /** @type {[string, string[]][]} */
   const parts = [
     ["Kernel", [`Linux ${told.kernel}`]],
     ["Workload", [told.workload]],
     ["Steps", [MATCHED[told.matched]]],
-    ["Outside the verifier's range", told.outside.length ? [`${count(told.outside.length, "step")}: ${told.outside.slice(0, 8).map(([run, step]) => `event ${run + 1} step ${step + 1}`).join(", ")}`] : [told.replayed ? "No value of the first event. The others are not compared yet." : "No value of these events."]],
+    ["Outside the verifier's range", told.outside.length ? [`${count(told.outside.length, "step")}: ${told.outside.slice(0, 8).map(([run, step]) => `event ${run + 1} step ${step + 1}`).join(", ")}`] : [compared(told, rest)]],
+    ["Not replayed", notReplayed(run, rest)],
     ["Printed", told.printed.slice(0, LINES)],
     ["Not recorded", told.notes],
   ];
