@@ -67,8 +67,8 @@ def known_states(
     """For each step of a run what the verifier knew after it, in the walk of the program that the step is of.
 
     None where nothing is known: of a tail call, behind which another program's walk begins, and from where the run
-    could not be followed: a program without a walk, the caller's rest after a program that a subprogram's tail call
-    entered, the step number `most`.
+    could not be followed: a program without a walk, the step number `most`. What a subprogram's tail call entered
+    returns to the subprogram's caller, which is followed further in its own walk.
 
     paths -- of the walks, by the numbers of the programs (PROGRAM); packets -- addresses that a packet may have
     """
@@ -77,20 +77,30 @@ def known_states(
     last = min(len(run.steps), most)
     calls = {event.step for event in run.events if event.kind == "tail_call"}
     follower = _Follower(paths, run.steps, 0, packets)
+    waiting: list[_Follower] = []  # those of callers whose subprograms made a tail call
     for i in range(1, len(run.steps)):
         if i >= last:
             yield None
         elif i - 1 in calls:
             yield None
+            if follower.below(i - 1):
+                waiting.append(follower)
             follower = _Follower(paths, run.steps, i, packets)
+        elif follower.left(i):
+            yield follower.end(i - 1)
+            follower = waiting.pop() if waiting else follower
+            follower.resume(i)
         else:
             yield follower.arrive(i)
     whole = run.fault is None and not run.steps_cut and len(run.steps) == last
-    yield follower.end() if whole and last - 1 not in calls else None
+    yield follower.end(last - 1) if whole and last - 1 not in calls else None
 
 
 class _Follower:
-    """Follows a run, step by step, in one program: from its first instruction to a tail call or to its end."""
+    """Follows a run, step by step, in one program: from its first instruction to a tail call or to its end.
+
+    Where a subprogram made the tail call, the run comes back to its caller, as the subprogram's return would.
+    """
 
     def __init__(self, paths: Sequence[WalkPaths | None], steps: Sequence[RunStep], first: int, packets: range) -> None:
         """first -- the step that is about to run"""
@@ -102,9 +112,49 @@ class _Follower:
         self._at: list[Position] = []
         self._bodies: list[tuple[int, list[Position]]] = []  # depth of a function walked alone, positions at its call
         self._values = _Values(packets)
+        self._returned: Known | None = None  # of the caller's state where the run came back to it, if it contradicts it
         if walked is not None:
             self._paths = walked
             self._at = [walked.start().position] if insn_idx == walked.trace.insn_idx(0) else []
+
+    def below(self, i: int) -> bool:
+        """Whether step i is one of a subprogram."""
+        return self._steps[i].frameno > self._frame
+
+    def left(self, i: int) -> bool:
+        """Whether the program has returned before step i: to a caller of the subprogram that made the tail call."""
+        step = self._steps[i]
+        return step.frameno < self._frame or step.insn_idx // PROGRAM != self._program
+
+    def resume(self, i: int) -> None:
+        """Step i is about to run: the program that a subprogram's tail call entered has returned to its caller.
+
+        The verifier looked at the subprogram's rest instead, which did not run. So the states in which the walk came
+        back to the caller, by whatever way, are what it knew; those that hold for the run are followed.
+        """
+        at, self._at = self._at, []
+        step = self._steps[i]
+        program, insn_idx = divmod(step.insn_idx, PROGRAM)
+        if program != self._program or step.frameno < self._frame or not (at or self._bodies):
+            self._bodies = []
+            return
+        self._values.forget()
+        if self._bodies and step.frameno < self._bodies[-1][0]:
+            outer = self._bodies.pop()[1]
+            found = list(self._paths.next(outer, insn_idx, True))
+        else:
+            found = self._paths.returned(at, insn_idx, self._depth(step.frameno))
+        # The caller's registers are those that it had at its call, but for the result.
+        before = (self._steps[j] for j in range(i - 1, -1, -1) if self._steps[j].frameno <= step.frameno)
+        regs = (self._steps[i - 1].regs[0], *next(before, step).regs[1:])
+        known = self._choose(found, regs, self._depth(step.frameno), doubt=True)
+        if known is not None and known.wrong:
+            self._returned = known
+            self._at = [each.position for each in found]
+
+    def _depth(self, frameno: int) -> int:
+        """Number of a frame of the run in the states of the walk that is followed."""
+        return frameno - (self._bodies[-1][0] if self._bodies else self._frame)
 
     def _before(self, i: int) -> Insn:
         return self._paths.insns[self._steps[i - 1].insn_idx % PROGRAM]
@@ -114,10 +164,7 @@ class _Follower:
         if not self._at and not self._bodies:
             return None
         step, paths = self._steps[i], self._paths
-        program, insn_idx = divmod(step.insn_idx, PROGRAM)
-        if program != self._program:  # back in a caller of the subprogram that made the tail call
-            self._at, self._bodies = [], []
-            return None
+        insn_idx = step.insn_idx % PROGRAM
         before = self._before(i)
         if paths.enters_alone(before, insn_idx):
             self._bodies.append((step.frameno, self._at))
@@ -126,17 +173,22 @@ class _Follower:
             if self._bodies and step.frameno < self._bodies[-1][0]:
                 self._at = self._bodies.pop()[1]
             found = list(paths.next(self._at, insn_idx, before.code == EXIT))
-        base = self._bodies[-1][0] if self._bodies else self._frame
         if before.code == CALL and before.src_reg != o.PSEUDO_CALL:
             self._values.forget()
-        return self._choose(found, self._steps[i - 1].regs, step.frameno - base)
+        returned, self._returned = self._returned, None
+        known = self._choose(found, self._steps[i - 1].regs, self._depth(step.frameno))
+        return known if found else returned
 
-    def _choose(self, found: list[Arrival], regs: Sequence[int], depth: int) -> Known | None:
-        """Keeps the positions whose states hold for the registers; the one that holds for most is what was known."""
+    def _choose(self, found: list[Arrival], regs: Sequence[int], depth: int, *, doubt: bool = False) -> Known | None:
+        """Keeps the positions whose states hold for the registers; the one that holds for most is what was known.
+
+        doubt -- the run did not take the ways to these positions: wrong is only what is wrong by all of them
+        """
         kept: dict[int, bool] = {}
         best: Known | None = None
         wrong: Known | None = None
         broken: list[int] = []
+        common: set[str] | None = None
         for arrival in found:
             position, frames = arrival.position, arrival.frames
             if len(frames) - 1 != depth:
@@ -144,6 +196,7 @@ class _Follower:
             out = self._values.outside(frames, regs)
             if out and not position.loose:
                 broken.append(position.step)
+                common = set(out) if common is None else common & set(out)
                 if arrival.shown >= 0 and (wrong is None or len(out) < len(wrong.outside)):
                     wrong = Known(arrival.shown, arrival.before, frames[-1].frameno, tuple(out), wrong=True)
                 continue
@@ -161,16 +214,20 @@ class _Follower:
         if not kept and wrong is not None:
             # No path of the walk has these values: the run is followed further without comparing.
             self._at = [Position(step, True) for step in broken]
+            if doubt:
+                said = tuple(name for name in wrong.outside if name in (common or ()))
+                return wrong._replace(outside=said) if said else None
             return wrong
         return best
 
-    def end(self) -> Known | None:
-        """End: the last step has been executed."""
-        last = self._steps[-1]
+    def end(self, i: int) -> Known | None:
+        """Step i was the program's return."""
+        last = self._steps[i]
         for position in self._at:
             frames = self._paths.trace.raw(position.step)
             out = self._values.outside(frames, last.regs)
-            if position.loose or not out:
+            # Of a program that returns to a frame the other registers are those of that frame.
+            if position.loose or not out or (self._frame and "r0" not in out):
                 return Known(position.step, False, frames[-1].frameno, tuple(out))
         return None
 

@@ -22,6 +22,8 @@ from vm.runner.memory import Memory
 from vm.runner.points import EPILOGUE, JUMPS, Point, stores
 
 SNAPSHOT: Final = 128
+MOST_FRAMES: Final = 255
+"""Frames that are told apart; each of 33 tail calls and the program before them may have eight."""
 KEPT: Final = 4096
 TAIL_CALL: Final = 0xF5  # BPF_JMP | BPF_TAIL_CALL
 _REGS: Final = struct.Struct("<16Q")
@@ -137,6 +139,8 @@ class Steps(LazySteps):
     events -- step -> index of its first event; namer -- regions as the run left them; stack -- where frames are;
     fields -- what is known of the types of memory; program_of -- number of the program whose code is at an address, for
     runs that tail calls may lead into others
+    callers -- frame pointers of the frames below the first one; ends -- number of the frame whose return is the last
+    step
     """
 
     def __init__(
@@ -148,8 +152,12 @@ class Steps(LazySteps):
         limit: int,
         fields: Fields | None = None,
         program_of: Callable[[int], int] | None = None,
+        callers: Sequence[int] = (),
+        ends: int = 0,
     ) -> None:
         self._raw = raw
+        self._callers = callers
+        self._ends = ends
         self._events = events
         self._namer = namer
         self._fields = fields
@@ -181,17 +189,23 @@ class Steps(LazySteps):
     def _depths(self) -> array[int]:
         """Call depth at each position, from the frame pointers: the frame of a call is below the caller's."""
         if self._frames is None:
-            depths = array("H")
-            stack: list[int] = []
+            depths = array("B")
+            stack = list(self._callers)
             for k in range(len(self._raw.ids)):
                 fp = self._fp(k)
                 while stack and stack[-1] < fp:
                     stack.pop()
-                if not stack or fp < stack[-1]:
+                if (not stack or fp < stack[-1]) and len(stack) < MOST_FRAMES:
                     stack.append(fp)
                 depths.append(len(stack) - 1)
             self._frames = depths
+            self._last = tuple(stack)
         return self._frames
+
+    def callers(self) -> tuple[int, ...]:
+        """Frame pointers of the frames below that of the last step."""
+        self._depths()
+        return self._last[:-1]
 
     def _fp(self, k: int) -> int:
         fp: int = _RBP.unpack_from(self._raw.snapshots, SNAPSHOT * k + 8 * RBP)[0]
@@ -212,6 +226,9 @@ class Steps(LazySteps):
                         return f"{wanted}:fp-{fp - address}"
                     wanted -= 1
                 k -= 1
+        for number, fp in enumerate(self._callers):
+            if fp - 512 <= address < fp:
+                return f"{number}:fp-{fp - address}"
         return self._namer.name_of(address)
 
     def add(self, events: Mapping[int, int], more: Mapping[int, tuple[MemoryWrite, ...]]) -> None:
@@ -254,7 +271,7 @@ class Steps(LazySteps):
         depth = self._depths()[first]
         # The last function's epilogue leaves the caller's registers: show what the program left instead.
         last = raw.points[raw.ids[after - 1]]
-        x86 = self._registers(after - 1 if last.leaves and depth == 0 else after)
+        x86 = self._registers(after - 1 if last.leaves and depth == self._ends else after)
         regs = tuple(x86[r] for r in BPF_REGS)
         program = self._program_of(point.address) if self._program_of is not None else 0
         return RunStep(point.orig + PROGRAM * program, point.x86_off, regs, x86, writes, self._events.get(i, -1), depth)

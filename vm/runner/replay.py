@@ -128,7 +128,7 @@ class Replay:
         shared = _Shared(recording, code, self.matched, rewritten, image, kernel)
         self.entered: list[Companion] = []
         """The programs that have steps besides the one that was entered first, by their numbers from 1."""
-        self._paths = [paths]
+        self._paths = [paths if shared.exact else None]
         reached = {number: (0, shared)}
         for n, code in enumerate(recording.codes):
             other = next((each for each in others if each.rewritten.program.name == code.name), None)
@@ -138,17 +138,20 @@ class Replay:
                 found = match(code, other.rewritten, other.image)
                 reached[n] = (len(reached), _Shared(recording, code, found, other.rewritten, other.image, kernel))
                 self.entered.append(other)
-                self._paths.append(other.paths)
+                self._paths.append(other.paths if reached[n][1].exact else None)
         self._events: list[list[_Event]] = []
         self._followed: list[int] = []  # steps of the events before each
         most = steps
         for i in starts:
             self._followed.append(most - steps)
             self._events.append(parts := [])
+            frames = _Frames()
             for event, after in _chain(recording.events, i, reached):
                 program, facts = reached[event.program]
-                parts.append(_Event(facts, event, steps, program, after))
+                parts.append(_Event(facts, event, steps, program, after, frames))
                 steps -= len(parts[-1].steps)
+                if after is not None:
+                    frames = frames.behind(parts[-1])
 
     @property
     def steps(self) -> int:
@@ -176,10 +179,15 @@ class Replay:
     def _told(self, parts: Sequence[_Event], followed: int) -> Event:
         """All that is known of an event. followed -- steps of it that may be followed in the walks"""
         known: list[Known | None] = []
+        if any(self._paths[each.program] is not None for each in parts):
+            known = list(known_states(self._paths, _outline(parts), followed, KERNEL_PACKETS))
+        start = 0
         for each in parts:
-            known += each.follow(self._paths[each.program], followed)
-            followed = max(0, followed - len(each.steps))
-        run = joined([(each.program, each.execution()) for each in parts], _frames(parts))
+            paths, end = self._paths[each.program], start + len(each.steps)
+            if paths is not None:
+                each.name_objects(known[start:end], paths)
+            start = end
+        run = joined([(each.program, each.execution()) for each in parts])
         return Event(run, known if any(known) else [], list(_held(parts)))
 
     def events(self) -> Iterator[Event]:
@@ -188,7 +196,7 @@ class Replay:
 
 
 def _outline(parts: Sequence[_Event]) -> Execution:
-    return joined([(each.program, each.outline()) for each in parts], _frames(parts))
+    return joined([(each.program, each.outline()) for each in parts])
 
 
 class _Shared:
@@ -214,9 +222,10 @@ class _Event:
     """One event as steps."""
 
     def __init__(
-        self, shared: _Shared, event: RecordedEvent, most: int, program: int, after: RecordedEvent | None
-    ) -> None:
-        """program -- its number; after -- what it continues in"""
+        self, shared: _Shared, event: RecordedEvent, most: int, program: int, after: RecordedEvent | None,
+        frames: _Frames,
+    ) -> None:  # fmt: skip
+        """program -- its number; after -- what it continues in; frames -- those of the stack that it begins on"""
         self.shared, self.event, self.program, self.after = shared, event, program, after
         self.code, self.rewritten, self.kernel, self.exact = (
             shared.code, shared.rewritten, shared.kernel, shared.exact,
@@ -225,20 +234,20 @@ class _Event:
         if after is not None:
             self.raw.snapshots[-SNAPSHOT:] = after.registers[:SNAPSHOT]
         self.names = RecordedNames(shared.code, event, shared.rewritten, shared.image, shared.types)
-        self.steps = Steps(self.raw, {}, self.names, self.names.stack, max(0, most), self.names.field_of)
+        self.frames = frames
+        self.steps = Steps(
+            self.raw, {}, self.names, self.names.stack, max(0, most), self.names.field_of,
+            callers=frames.callers, ends=frames.bases[-1],
+        )  # fmt: skip
 
     def outline(self) -> Execution:
         """The steps, without calls and memory."""
         return self._told(())
 
-    def follow(self, paths: WalkPaths | None, most: int) -> list[Known | None]:
-        """What the verifier knew after each step; the objects that it knew get their names."""
-        if not self.exact or paths is None:
-            return [None] * len(self.steps)
-        known = list(known_states([paths], self.outline(), most, KERNEL_PACKETS))
+    def name_objects(self, known: Sequence[Known | None], paths: WalkPaths) -> None:
+        """Give names to the objects that the verifier knew, by its states after the steps."""
         for each in objects(self.steps, known, paths.trace, self.kernel):
             self.names.add_object(each)
-        return known
 
     def execution(self) -> Execution:
         """The steps, with calls and memory."""
@@ -342,13 +351,24 @@ def _chain(
         i += 1
 
 
-def _frames(parts: Sequence[_Event]) -> list[int]:
-    """The frame that each part begins in: a tail call replaces the frame that it is made in, be it a subprogram's."""
-    found, frame = [], 0
-    for each in parts:
-        found.append(frame)
-        frame = 0 if each.returns or not each.steps else frame + each.steps[len(each.steps) - 1].frameno
-    return found
+class _Frames(NamedTuple):
+    """The stack on which a part of an event begins.
+
+    callers -- frame pointers of the frames below that of its first step
+    bases   -- numbers of the frames that programs began in: of those whose subprograms made a tail call, and its own
+    """
+
+    callers: tuple[int, ...] = ()
+    bases: tuple[int, ...] = (0,)
+
+    def behind(self, part: _Event) -> _Frames:
+        """The same behind a part. A tail call replaces the frame that it is made in, be it a subprogram's."""
+        if part.returns:
+            callers = self.callers[:-1]
+            return _Frames(callers, tuple(each for each in self.bases[:-1] if each <= len(callers)) or (0,))
+        callers = part.steps.callers()
+        within = len(callers) > self.bases[-1]
+        return _Frames(callers, (*self.bases, len(callers)) if within else self.bases)
 
 
 def _held(parts: Sequence[_Event]) -> Iterator[HeldStruct]:

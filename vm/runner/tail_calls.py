@@ -26,18 +26,16 @@ class Companion(NamedTuple):
     paths: WalkPaths | None = None
 
 
-def joined(parts: Sequence[tuple[int, Execution]], frames: Sequence[int]) -> Execution:
+def joined(parts: Sequence[tuple[int, Execution]]) -> Execution:
     """Runs, each of which continues the one before, as one.
 
-    parts -- number of the program (see PROGRAM), and its run; frames -- the frame that each begins in
+    parts -- number of the program (see PROGRAM), and its run
     """
     (_, first), *more = parts
     if not more and not parts[0][0]:
         return first
     last = parts[-1][1]
-    steps = JoinedSteps(
-        [(program, run.steps, len(run.events), frame) for (program, run), frame in zip(parts, frames, strict=True)]
-    )
+    steps = JoinedSteps([(program, run.steps, len(run.events)) for program, run in parts])
     events: list[RunEvent] = []
     start = 0
     for _, run in parts:
@@ -62,14 +60,14 @@ def _regions(found: Iterable[Region]) -> tuple[Region, ...]:
 class JoinedSteps(LazySteps):
     """The steps of runs one after the other.
 
-    parts -- number of the program, its steps, how many events it has, the frame that it begins in
+    parts -- number of the program, its steps, how many events it has
     """
 
-    def __init__(self, parts: Sequence[tuple[int, Sequence[RunStep], int, int]]) -> None:
-        self._parts: list[tuple[range, int, Sequence[RunStep], int, int]] = []
+    def __init__(self, parts: Sequence[tuple[int, Sequence[RunStep], int]]) -> None:
+        self._parts: list[tuple[range, int, Sequence[RunStep], int]] = []
         start = events = 0
-        for program, steps, count, frame in parts:
-            self._parts.append((range(start, start + len(steps)), program, steps, events, frame))
+        for program, steps, count in parts:
+            self._parts.append((range(start, start + len(steps)), program, steps, events))
             start, events = start + len(steps), events + count
         self._count = start
 
@@ -77,10 +75,9 @@ class JoinedSteps(LazySteps):
         return self._count
 
     def step_at(self, index: int) -> RunStep:
-        for place, program, steps, events, frame in self._parts:
+        for place, program, steps, events in self._parts:
             if index in place:
                 step = steps[index - place.start]
                 event = step.event + events if step.event >= 0 else -1
-                insn_idx = step.insn_idx + PROGRAM * program
-                return step._replace(insn_idx=insn_idx, event=event, frameno=step.frameno + frame)
+                return step._replace(insn_idx=step.insn_idx + PROGRAM * program, event=event)
         raise IndexError(index)

@@ -22,6 +22,8 @@ from vm.verifier.state import reg_types as t
 
 CALL: Final = o.JMP | o.CALL
 EXIT: Final = o.JMP | o.EXIT
+MAX_WAYS: Final = 4000
+"""Steps of a walk that are looked at for the ways back to a caller: that takes some 20 ms."""
 
 # Pointers that are not null without PTR_MAYBE_NULL; a plain BTF pointer may be null, and a read of it gives 0.
 SOLID: Final = frozenset({
@@ -100,6 +102,7 @@ class WalkPaths:
         self._removed = removed
         self._forks: dict[int, list[int]] = defaultdict(list)  # step -> first steps of the paths pushed there
         self._covered: dict[int, list[tuple[int, int]]] = defaultdict(list)  # step -> (path, step behind its end)
+        self._ways: dict[tuple[frozenset[Position], int, int], list[Arrival]] = {}  # what returned() found
         self._entries: dict[int, int] = {}  # first instruction of a function walked on its own -> its first step
         for path in trace.paths:
             empty = path.last_step < path.first_step
@@ -145,6 +148,41 @@ class WalkPaths:
                     seen.add(position)
                     todo.append(position if removed or visited == idx else position._replace(loose=True))
 
+    def returned(self, at: Iterable[Position], idx: int, depth: int) -> list[Arrival]:
+        """How the walk came from `at` back to a caller, at the instruction idx in the frame number `depth`.
+
+        The run does not tell how: what the walk went through it did not. A way that ends at a checkpoint goes on
+        loosely behind it. Nothing where there are too many ways.
+        """
+        key = frozenset(at), idx, depth
+        found = self._ways.get(key)
+        if found is None:
+            found = self._ways[key] = self._returned(key[0], idx, depth)
+        return found
+
+    def _returned(self, at: frozenset[Position], idx: int, depth: int) -> list[Arrival]:
+        todo = [(position, True) for position in at]  # and whether it is in a frame above that of the caller
+        seen = set(todo)
+        found: dict[Position, Arrival] = {}
+        while todo:
+            position, above = todo.pop()
+            straight = [(arrival, position.loose) for arrival in self._straight(position)]
+            for arrival, loose in straight + [(arrival, True) for arrival in self._pruned(position)]:
+                step = arrival.position.step
+                goes_on = Position(step, loose)
+                visited = self.trace.insn_idx(step)
+                inside = len(arrival.frames) - 1 > depth
+                if not inside and visited == idx and len(arrival.frames) - 1 == depth:
+                    found[goes_on] = arrival._replace(position=goes_on)
+                    continue
+                further = above if inside else visited in self._removed
+                if further and (goes_on, inside) not in seen:
+                    seen.add((goes_on, inside))
+                    todo.append((goes_on, inside))
+            if len(seen) > MAX_WAYS:
+                return []
+        return list(found.values())
+
     def _forks_itself(self, step: int, insn: Insn) -> bool:
         """maybe_fork_scalars(): from this instruction on there is one path for 0 and one for -1."""
         if insn.code & 7 not in (o.ALU, o.ALU64):
@@ -159,11 +197,18 @@ class WalkPaths:
         return self.trace.raw_before(arrival.shown) if arrival.before else self.trace.raw(arrival.shown)
 
     def _after(self, position: Position) -> Iterator[Arrival]:
+        yield from self._straight(position)
+        yield from self._pruned(position)
+
+    def _straight(self, position: Position) -> Iterator[Arrival]:
         trace, step = self.trace, position.step
         if step + 1 < len(trace) and trace.path_of(step + 1) == trace.path_of(step):
             yield Arrival(Position(step + 1, position.loose), trace.raw(step), step, False)
         for first in self._forks.get(step, ()):
             yield Arrival(Position(first, position.loose), trace.raw_before(first), first, True)
+
+    def _pruned(self, position: Position) -> Iterator[Arrival]:
+        trace, step = self.trace, position.step
         for path, behind in self._covered.get(step, ()):
             # The arriving state must contain the values exactly, the checkpoint loosely.
             goes_on = Position(behind, position.loose)

@@ -302,3 +302,171 @@ def test_each_program_is_followed_in_its_own_walk(machine: bool) -> None:
     alone = list(known_states([own], run))
     assert alone[: left[-1]] == known[: left[-1]] and not any(alone[left[-1] :])
     assert not any(known_states([None, None], run))
+
+
+RETURNS = """#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#define UNKNOWN(x) asm volatile("" : "+r"(x))
+#define CALLED "r0", "r1", "r2", "r3", "r4", "r5"
+typedef struct xdp_md ctx_t;
+int zero(ctx_t *ctx);
+int three(ctx_t *ctx);
+int itself(ctx_t *ctx);
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 4);
+	__type(key, int);
+	__array(values, int(ctx_t *));
+} chain SEC(".maps") = { .values = { [0] = (void *)&zero, [1] = (void *)&three, [2] = (void *)&itself } };
+int rounds;
+SEC("xdp") int zero(ctx_t *ctx) { return 0; }
+SEC("xdp") int three(ctx_t *ctx)
+{
+	unsigned long n = (ctx->data_end - ctx->data) & 0xff;
+	bpf_get_prandom_u32();
+	UNKNOWN(n);
+	return n ? 3 : 2;
+}
+static __noinline int far(ctx_t *ctx, unsigned long n, int at)
+{
+	bpf_tail_call(ctx, &chain, at);
+	return n > 30;
+}
+/* What the subprogram returns says what n is, but for a tail call. */
+SEC("xdp") int tells(ctx_t *ctx)
+{
+	unsigned long n = (ctx->data_end - ctx->data) & 0xff;
+	int r = far(ctx, n, 0);
+	UNKNOWN(r);
+	UNKNOWN(n);
+	return r + n;
+}
+SEC("xdp") int other(ctx_t *ctx)
+{
+	unsigned long n = (ctx->data_end - ctx->data) & 0xff;
+	int r = far(ctx, n, 1);
+	UNKNOWN(r);
+	UNKNOWN(n);
+	return r + n;
+}
+static __noinline __attribute__((used)) int again(ctx_t *ctx)
+{
+	if (rounds++ < 3)
+		bpf_tail_call(ctx, &chain, 2);
+	return rounds & 7;
+}
+/* A program whose subprogram enters the program. The verifier takes the branch out. */
+SEC("xdp") int itself(ctx_t *ctx)
+{
+	asm volatile goto("r1 = %0; call again; if r0 > 7 goto %l[large]" : : "r"(ctx) : CALLED : large);
+	return 1;
+large:
+	bpf_get_prandom_u32();
+	return 2;
+}
+static __noinline int slow(ctx_t *ctx)
+{
+	int r = 0;
+	bpf_tail_call(ctx, &chain, 0);
+	for (int i = 0; i < 2000; i++) {
+		UNKNOWN(r);
+		r = (r + i) & 7;
+	}
+	return r;
+}
+static __noinline __attribute__((used)) int early(ctx_t *ctx)
+{
+	if ((ctx->data_end - ctx->data) & 64)
+		return 7;
+	bpf_tail_call(ctx, &chain, 1);
+	return 1;
+}
+/* A branch that the verifier takes after another return only. */
+SEC("xdp") int decides(ctx_t *ctx)
+{
+	asm volatile goto("r1 = %0; call early; if r0 > 2 goto %l[large]" : : "r"(ctx) : CALLED : large);
+	return 1;
+large:
+	bpf_get_prandom_u32();
+	return 2;
+}
+static __noinline int joins(ctx_t *ctx)
+{
+	int r = 5;
+	bpf_tail_call(ctx, &chain, 1);
+	if (rounds & 1)
+		UNKNOWN(ctx);
+	if (rounds & 2)
+		UNKNOWN(ctx);
+	if (rounds & 4)
+		r = 6;
+	UNKNOWN(r);
+	return r;
+}
+/* Ways of which one ends at a checkpoint of the other. */
+SEC("xdp") int joined(ctx_t *ctx)
+{
+	int r = joins(ctx);
+	UNKNOWN(r);
+	return r;
+}
+/* Whose walk is long between the tail call and the return. */
+SEC("xdp") int long_way(ctx_t *ctx)
+{
+	int r = slow(ctx);
+	UNKNOWN(r);
+	return r;
+}
+char LICENSE[] SEC("license") = "GPL";
+"""
+
+
+@pytest.fixture(scope="module")
+def returning() -> Object:
+    source = pipeline.Source("c", RETURNS.encode(), "returns")
+    return pipeline.load(
+        source, pipeline.BuildOptions(), pipeline.compile_source(source, pipeline.BuildOptions()).object
+    )
+
+
+@pytest.mark.parametrize("machine", [True, False])
+@pytest.mark.parametrize(
+    ("name", "length", "wrong"),
+    [
+        ("itself", 20, []),
+        # Zero comes back, though n is more than 30: neither value alone contradicts the verifier.
+        ("tells", 40, []),
+        ("tells", 20, []),
+        # The verifier knew 0 and 1: only the result is wrong, whatever else went with it.
+        ("other", 40, [("r0",)]),
+        ("other", 20, [("r0",)]),
+        ("decides", 20, [("r0",)]),
+        ("joined", 20, []),
+        ("long_way", 20, []),
+    ],
+)
+def test_a_caller_is_followed_behind_its_subprogram_s_tail_call(
+    returning: Object, machine: bool, name: str, length: int, wrong: list[tuple[str, ...]]
+) -> None:
+    program = pipeline.choose(returning, name)
+    walk = pipeline.walk(program)
+    list(walk.advance())
+    rewritten = pipeline.rewrite(walk.env)
+    assert walk.recorder is not None
+    own = walk_paths(walk.env, walk.recorder, rewritten)
+    image = pipeline.translate(rewritten) if machine else None
+    (run,) = pipeline.execute(rewritten, image, [PacketInput(bytes(length))], RunLimits(), obj=returning)
+    others = pipeline.companions(returning, program, verified=True, machine=machine)
+    others = pipeline.with_walks(others, {"zero", "three"})
+    known = list(known_states([own, *(each.paths for each in others)], run))
+    left = [event.step for event in run.events if event.kind == "tail_call"]
+    assert left and len(known) == len(run.steps)
+    assert [one.outside for one in known if one is not None and one.wrong] == wrong
+    unknown = [i for i, one in enumerate(known) if one is None]
+    if name == "long_way":
+        assert unknown == [*left, *range(left[0] + 3, len(run.steps))]
+    elif name == "decides":  # a branch that the walk never takes from there
+        marked = next(i for i, one in enumerate(known) if one is not None and one.wrong)
+        assert unknown == [*left, *range(marked + 1, len(run.steps))]
+    else:
+        assert unknown == left

@@ -16,7 +16,9 @@ from vm.cli.main import main
 from vm.errors import InputError
 from vm.recorded.format import decode
 from vm.recorded.values import SNAPSHOT, RecordedEvent, Recording
+from vm.runner.recording import RBP
 from vm.runner.replay_structs import Structs
+from vm.runner.stored import blocks
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 
@@ -130,3 +132,15 @@ def test_an_event_that_cannot_be_true_has_its_steps(
     assert main(["recording", str(file), "--program", "on_open", "--json"]) == 2
     lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
     assert [each.get("lacking", "") for each in lines if "matched" in each] == [run.lacking for run, _ in after]
+
+
+def test_more_frames_than_there_can_be_are_stepped(opens: Recording) -> None:
+    """Frame pointers that fall at each state, as no kernel leaves them."""
+    event = opens.events[0]
+    offsets, registers = event.offsets * 20, bytearray(event.registers * 20)
+    for state in range(len(offsets)):
+        struct.pack_into("<Q", registers, SNAPSHOT * state + 8 * RBP, (1 << 40) - 64 * state)
+    deep = replace(event, offsets=offsets, registers=bytes(registers))
+    ((_, run, _),) = pipeline.stepped(replace(opens, events=(deep,)), "on_open")
+    assert len(run.steps) > 500 and max(step.frameno for step in run.steps) == 254
+    assert sum(len(numbers) for numbers, _ in blocks(run.steps, iter(()))) == len(run.steps)

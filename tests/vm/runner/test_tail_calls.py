@@ -1,7 +1,8 @@
 """Tail calls in a recorded event: the programs that they enter are steps of the same event.
 
 The recordings are those of `python -m vm record tests/golden/recordings/tail_calls.c --kernel 6.12 --events 2 --shell
-'busybox true; busybox true'`, and of 6.1, whose machine code is another one; and of rounds.c, recorded in the same way.
+'busybox true; busybox true'`, and of 6.1, whose machine code is another one; and of rounds.c and returns.c, recorded in
+the same way.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from vm.pipeline import Recording
 from vm.recorded.format import decode, encode
 from vm.recorded.values import SNAPSHOT
 from vm.runner.execution import PROGRAM, Execution
+from vm.runner.recording import BPF_REGS
 
 FOLDER = Path(__file__).parents[2] / "golden" / "recordings"
 CHAIN = ["entered", "counted", "told"]
@@ -105,11 +107,70 @@ def test_what_a_subprogram_enters_returns_to_the_subprogram_s_caller() -> None:
             (0, 2, 0),
         ]
         assert jumps(run) == [(3, "to last, which replaces this frame")]
-        # What the verifier knew behind the call does not hold: it did not look at the program that returned.
-        assert [i for i, about in enumerate(known) if about is None] == [3, 8, 9]
+        # The caller's rest is followed in its own walk again.
+        assert [i for i, about in enumerate(known) if about is None] == [3]
+        assert not any(about.wrong for about in known if about is not None)
     # An event of its own has nothing behind its return.
     own = list(pipeline.stepped(rounds(), "last"))
     assert len(own) == 7 and all(not jumps(run) and all(known) and len(run.steps) == 4 for _, run, known in own)
+
+
+def returns() -> Recording:
+    return pipeline.recording_of((FOLDER / "returns-6.12.rec").read_bytes())
+
+
+# Program and frame of the steps, where they change.
+RETURNS = {
+    "kept": [(0, 0), (0, 1), (1, 1), (0, 0)],
+    "taken": [(0, 0), (0, 1), (1, 1), (0, 0)],
+    "twice": [(0, 0), (0, 1), (0, 2), (1, 2), (0, 1), (0, 0)],
+    "nested": [(0, 0), (0, 1), (2, 1), (2, 2), (1, 2), (2, 1), (0, 0)],
+    "alone": [(0, 0), (0, 1), (1, 1), (0, 0)],
+}
+
+
+@pytest.mark.parametrize("name", RETURNS)
+def test_the_rest_of_each_caller_is_followed_in_its_own_walk(name: str) -> None:
+    ((_, run, known),) = pipeline.stepped(returns(), name)
+    places = [(step.insn_idx // PROGRAM, step.frameno) for step in run.steps]
+    assert [each for i, each in enumerate(places) if i == 0 or places[i - 1] != each] == RETURNS[name]
+    assert [i for i, about in enumerate(known) if about is None] == [step for step, _ in jumps(run)]
+    # The registers beside a return are those that the program left, not those of the frame that it returns to.
+    last = [i for i, each in enumerate(places[:-1]) if each[1] > places[i + 1][1] and each[0] != places[i + 1][0]]
+    assert last and all(run.steps[i].regs[10] == run.steps[i - 1].regs[10] for i in last)
+    # Of taken() the verifier knew that its subprogram returns 5: it did not look at what the tail call enters.
+    back = next(i for i, step in enumerate(run.steps) if i > jumps(run)[0][0] and step.insn_idx < PROGRAM)
+    wrong = [(i, about.outside) for i, about in enumerate(known) if about is not None and about.wrong]
+    assert wrong == ([(back, ("r0",))] if name == "taken" else [])
+
+
+def with_rest(recording: Recording, program: str, register: int, value: int) -> Recording:
+    """The rest of a program, behind what its subprogram's tail call entered, with another value in a register."""
+    names = [recording.codes[event.program].name for event in recording.events]
+    n = max(i for i, each in enumerate(names) if each == program)
+    registers = bytearray(recording.events[n].registers)
+    for state in range(len(recording.events[n].offsets)):
+        struct.pack_into("<Q", registers, SNAPSHOT * state + 8 * register, value)
+    found = list(recording.events)
+    found[n] = replace(found[n], registers=bytes(registers))
+    return replace(recording, events=tuple(found))
+
+
+@pytest.mark.parametrize(("register", "name", "value"), [(0, "r0", 77), (BPF_REGS[7], "r7", 1 << 40)])
+def test_a_value_outside_what_was_proved_is_found_in_the_rest(register: int, name: str, value: int) -> None:
+    recording = with_rest(returns(), "kept", register, value)
+    ((_, run, known),) = pipeline.stepped(recording, "kept")
+    back = max(i for i, step in enumerate(run.steps) if step.insn_idx >= PROGRAM) + 1
+    assert [(i, about.outside) for i, about in enumerate(known) if about is not None and about.wrong] == [
+        (back, (name,))
+    ]
+
+
+def test_names_of_the_callers_stack_are_those_of_their_frames() -> None:
+    ((_, run, known),) = pipeline.stepped(returns(), "filled")
+    written = [(step.frameno, write.name, write.data[0]) for step in run.steps for write in step.writes if not write.by]
+    assert written == [(1, "0:fp-8", run.r0)]
+    assert not any(about.wrong for about in known if about is not None)
 
 
 def test_by_line_nothing_is_known() -> None:
