@@ -179,11 +179,21 @@ class ValueRequest(Wire, frozen=True, kw_only=True):
         ),
     ]
     frame: Annotated[
-        int, about("number of its frame", sentence="The frame of a value must be a number from 0 to 8.", ge=0, le=8)
+        int,
+        about("number of its frame", sentence="The frame of a value must be a number from 0 to 255.", ge=0, le=255),
     ] = 0
     before: Annotated[
         bool, about("as the step found it, not as it left it", sentence="before must be true or false.")
     ] = False
+    program: Annotated[
+        str,
+        about(
+            "where the step of a run is one of a program that a tail call entered: its name; the answer is of that "
+            "program's walk",
+            sentence="The program of a value must be a name of at most 128 characters.",
+            max_length=128,
+        ),
+    ] = ""
 
 
 class FactsRequest(Wire, frozen=True, kw_only=True):

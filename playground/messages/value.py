@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from playground.messages.base import Wire, about
+from msgspec import UNSET
+
+from playground.messages.base import Unset, Wire, about
 from playground.messages.steps import Reg
 
 
@@ -60,6 +62,17 @@ class Value(Wire, frozen=True):
     begun: Annotated[bool, about("there is nothing to look at before `first`")]
     ended: Annotated[bool, about("there is nothing to look at after `last`")]
     concrete: Annotated[Concrete | None, about("what it held in the run; null if that is not known")]
+    program: (
+        Annotated[
+            str,
+            about(
+                "the program that a tail call entered, whose walk is told; slots are counted as those of `entered`. "
+                "Absent: the program of the run"
+            ),
+        ]
+        | Unset
+    ) = UNSET
+    why_not: Annotated[str, about("why nothing of that walk is told, a sentence")] | Unset = UNSET
 
 
 class ProvedFact(Wire, frozen=True):

@@ -10,14 +10,16 @@ import base64
 import json
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from playground.jobs.frames import DAMAGED, WANTED
 from playground.present.window import asked_program
 from vm import pipeline
+from vm.errors import InputError
 from vm.logs.history import log_history
 from vm.program import Program
 from vm.runner.accesses import Place, RunPart
+from vm.runner.execution import PROGRAM
 from vm.runner.stored import BlockError, read_block
 from vm.trace import as_json
 from vm.trace.blocks import HEADER_SIZE, TraceError
@@ -26,10 +28,20 @@ from vm.trace.records import RegView
 from vm.trace.snapshots import slot_index
 from vm.trace.stored import StoredTrace
 
+if TYPE_CHECKING:
+    from vm.explain.history import History
+    from vm.trace.recorder import Recorder
+
 Message = dict[str, Any]
 _run_block = lru_cache(maxsize=4)(read_block)  # 40 ms each, and the next question is mostly about the same run
 Answer = Callable[[Message, "AskedWalk"], Message | None]
 NO_STEP: Final = "There is no such step."
+KEPT_WALKS: Final = 4
+"""Walks of programs that tail calls entered; the next question is mostly about the same one."""
+TOO_LONG: Final = (
+    "The verifier's walk of {name} is too long to be told beside a program whose tail call enters it. "
+    "It is told beside runs of {name} itself."
+)
 TOO_FAR: Final = "This lies too far from the step to be looked at."
 
 
@@ -60,6 +72,8 @@ def answered(request: Message, answer: Answer) -> Iterator[Message]:
         yield {"type": "error", "code": DAMAGED, "message": f"What was stored of these steps cannot be read: {error}."}
     except IndexError:
         yield refused(NO_STEP, request["kind"])
+    except InputError as error:
+        yield refused(error.message, request["kind"])
 
 
 def refused(message: str, asked: str) -> Message:
@@ -96,10 +110,36 @@ class AskedWalk:
         """Blocks that are missing from here on are not requested."""
         self.missing = list(self.sparse.missing)
 
-    def run(self, request: Message) -> RunPart | None:
-        """The blocks of the run that the request contains."""
+    def run(self, request: Message, entered: Entered | None = None, number: int = 0) -> RunPart | None:
+        """The blocks of the run that the request contains, for questions about a program.
+
+        number -- of a program that a tail call entered; entered -- what is known of it
+        """
         parts = [_run_block(base64.b64decode(data)) for data in request["runs"]]
-        return RunPart(parts, self.program.insns if self.program is not None else ()) if parts else None
+        program = self.program if not number else entered.program if entered is not None else None
+        return RunPart(parts, program.insns if program is not None else (), number) if parts else None
+
+
+class Entered(NamedTuple):
+    """A program that a tail call entered.
+
+    trace -- its walk; None if nothing of it can be told: then `why_not` is a sentence
+    """
+
+    program: Program
+    trace: Recorder | None
+    why_not: str = ""
+
+
+@lru_cache(maxsize=KEPT_WALKS)
+def _entered(text: str, name: str) -> Entered:
+    """A program that a tail call of the program in a program_message() entered: its walk is made once more.
+
+    InputError if the object has no such program.
+    """
+    program, caps = asked_program(text, name)
+    trace = pipeline.entered_trace(program, caps)
+    return Entered(program, trace, "" if trace is not None else TOO_LONG.format(name=name))
 
 
 def _value(request: Message, walk: AskedWalk) -> Message | None:
@@ -111,7 +151,7 @@ def _value(request: Message, walk: AskedWalk) -> Message | None:
         "ended": False, "concrete": None,
     }  # fmt: skip
     if ask["stage"] == "run":
-        return _of_run(ask, walk, walk.run(request), out)
+        return _of_run(request, walk, walk.run(request), out)
     asked = pipeline.Asked(ask["step"], _named(ask["name"], ask["frame"]), ask["before"])
     _of_walk(asked, walk, lambda: walk.run(request), None, out)
     return out
@@ -121,19 +161,30 @@ def _named(name: str, frame: int) -> str:
     return f"{frame}:{name}" if frame else name
 
 
-def _of_run(ask: Message, walk: AskedWalk, run: RunPart | None, out: Message) -> Message:
+def _of_run(request: Message, walk: AskedWalk, run: RunPart | None, out: Message) -> Message:
     """What a step of a run asks: the run's own reads and writes, and the history of what the verifier knew there."""
+    ask = request["ask"]
     step = ask["step"]
     if run is None or not run.has(step):
         raise IndexError(step)
+    number, entered = run.program_at(step), None
+    if number:
+        if ask.get("program") and walk.program is not None:
+            entered = _entered(request["program"], ask["program"])
+            out |= {"program": ask["program"], **({"why_not": entered.why_not} if entered.why_not else {})}
+        run = walk.run(request, entered, number)
+        assert run is not None
     place = run.place(step, ask["name"])
     if place is None:
         return out
     found = run.accesses(step, ask["frame"], place)
     known = run.known[step - run.first]
-    if known is not None and place.regno >= 0 and walk.trace is not None:
+    if known is not None and place.regno >= 0:
         asked = pipeline.Asked(known.step, _named(ask["name"], known.frame), known.before)
-        _of_walk(asked, walk, lambda: run, step, out)
+        if entered is not None and entered.trace is not None:
+            _add(asked, pipeline.value(entered.trace, asked), run, step, out, PROGRAM * number)
+        elif not number and walk.trace is not None:
+            _of_walk(asked, walk, lambda: run, step, out)
     value = run.value(step, place)
     return out | {
         "writes": list(found.writes), "reads": list(found.reads), "first": found.first, "last": found.last,
@@ -158,23 +209,31 @@ def _of_walk(
         accesses = pipeline.accesses(walk.trace, asked)
     else:
         return
-    run = ran()
+    _add(asked, told, ran(), until, out)
+    out |= _accesses(accesses)
+
+
+def _add(
+    asked: pipeline.Asked, told: History, run: RunPart | None, until: int | None, out: Message, first: int = 0
+) -> None:
+    """Adds what a walk tells of a value. first: number of the program's first slot"""
     frame = slot_index(asked.name)[0]
+    base = run.base(until) if run is not None and until is not None else None
     short = asked.name.rpartition(":")[2]
     out |= {
         "walk_step": asked.step, "reg": reg_told(told.value), "writer": told.writer, "repeated": told.repeated,
         "cut": told.cut,
         "events": [
             {
-                "step": event.step, "insn": event.insn_idx, "name": event.name, "kind": event.kind, "why": event.why,
+                "step": event.step, "insn": event.insn_idx + first * (event.insn_idx >= 0), "name": event.name,
+                "kind": event.kind, "why": event.why,
                 "via": list(event.via), "was": reg_told(event.was), "now": reg_told(event.now),
                 **_concrete(run, event.step, event.name, until),
             }
             for event in told.events
         ],
-        **_accesses(accesses),
     }  # fmt: skip
-    visits = run.visits(asked.step) if run is not None and not asked.before else []
+    visits = run.visits(asked.step, base) if run is not None and not asked.before else []
     if run is not None and visits:
         place = _place(run, visits[0], short, frame)
         value = run.value(visits[0], place) if place is not None else None
@@ -197,7 +256,8 @@ def _place(run: RunPart, step: int, name: str, frame: int) -> Place | None:
 
 def _concrete(run: RunPart | None, walk_step: int, name: str, until: int | None) -> Message:
     """The run's step and value at a step of the walk."""
-    visits = run.visits(walk_step) if run is not None and walk_step >= 0 else []
+    base = run.base(until) if run is not None and until is not None else None
+    visits = run.visits(walk_step, base) if run is not None and walk_step >= 0 else []
     if until is not None:
         visits = [step for step in visits if step <= until][-1:]
     if run is None or not visits:

@@ -26,7 +26,7 @@ from vm.trace.stored import StoredTrace
 # Entries of the log that are kept at either end of a long walk; the page shows some thousand lines of each.
 KEEP_LOG: Final = 20_000
 MAX_BLOCKS: Final = 8
-KEPT_PROGRAMS: Final = 2
+KEPT_PROGRAMS: Final = 4
 
 
 def program_message(
@@ -89,9 +89,13 @@ def _program(kind: str, data: str, prog_type: str, untyped: str, guess: bool, na
     return pipeline.choose(loaded, name)
 
 
-def asked_program(text: str) -> tuple[Program, Caps]:
-    """The program of a program_message() (JSON), and the user's capabilities."""
+def asked_program(text: str, name: str = "") -> tuple[Program, Caps]:
+    """The program of a program_message() (JSON), and the user's capabilities.
+
+    name -- of another program of its object; InputError if there is none
+    """
     about = json.loads(text)
+    about["name"] = name or about["name"]
     program = _program(*(about[field] for field in ("kind", "data", "prog_type", "untyped", "guess", "name", "object")))
     return program, frozenset(about["caps"])
 

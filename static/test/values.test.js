@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { REST, Values, inkAt, regOf, selectedOf } from "../src/core/values.js";
+import { goes } from "../src/panels/value-made.js";
 import { asOn, place, LINES } from "../src/ui/number-line.js";
 import { walked } from "./world.js";
 
@@ -155,4 +156,31 @@ test("a refusal of another question is not taken for one of a value", () => {
   const { values } = asking();
   for (const asked of ["states", "rounds", "seek"]) assert.equal(values.take({ type: "error", code: "window", asked, message: "No." }), false);
   for (const asked of ["value", "facts"]) assert.equal(values.take({ type: "error", code: "window", asked, message: "No." }), true);
+});
+
+test("beside a step of a program that a tail call entered the question is about its walk", () => {
+  const { asked, cursor, steps, store, values } = asking();
+  const first = 1 << 24;
+  const programs = [{ name: "second", insns: [{ idx: first, text: "r0 = 7" }, { idx: first + 1, text: "exit" }], listing: [] }];
+  store.set({ code: store.state.code.with(programs) });
+  steps.enter(programs);
+  steps.run.add({ from: 0, total: 2, steps: [{ insn: 0, regs: {} }, { insn: first, regs: {}, frame: 1 }], keyframe: {} });
+  cursor.show("run", 1);
+  store.set({ selected: { name: "r0", frame: 0 }, asking: "open" });
+  store.flush();
+  const question = asked.findLast((each) => each.type === "value");
+  assert.deepEqual(question, { type: "value", stage: "run", run: 0, step: 1, name: "r0", frame: 1, program: "second" });
+  values.take({ ...answer(question), program: "second" });
+  cursor.goto(0);
+  store.flush();
+  assert.equal("program" in asked.findLast((each) => each.type === "value"), false);
+});
+
+test("a step of another walk that the run did not take leads nowhere", () => {
+  const event = (step, at, insn) => ({ step, at, insn });
+  assert.equal(goes(event(3, null, 5), "run"), true, "to the walk that is shown");
+  assert.equal(goes(event(3, null, (1 << 24) + 5), "run"), false);
+  assert.equal(goes(event(3, 7, (1 << 24) + 5), "run"), true);
+  assert.equal(goes(event(-1, null, -1), "run"), false);
+  assert.equal(goes(event(3, null, 5), "verify"), true);
 });

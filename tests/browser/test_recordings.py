@@ -313,3 +313,43 @@ def test_a_tail_call_leads_into_another_program_s_lines(tab: Callable[..., Any])
     page.get_by_role("tab", name="Output").click()
     expect(page.locator("bs-output")).to_contain_text("to told, which replaces this frame")
     opened.check()
+
+
+RETURNS = TAIL_CALLS.with_name("returns-6.12.rec")
+
+
+def test_how_a_value_behind_a_tail_call_came_about_is_told(tab: Callable[..., Any]) -> None:
+    opened = tab()
+    page = opened.open("/examples/count-drop")
+    stage(page, "run", "done")
+    page.locator("bs-editor input[type=file]").set_input_files(str(RETURNS))
+    expect(page.locator("bs-scrubber output")).to_contain_text("step 1 of", timeout=60_000)
+    page.get_by_role("tab", name="Packet").click()
+    page.get_by_role("group", name="Programs of the recording").get_by_role("button", name="nested").press("Enter")
+    scrubber, state = page.locator("bs-scrubber output"), page.locator("bs-state")
+    expect(scrubber).to_contain_text("step 1 of 18", timeout=60_000)
+    page.evaluate("document.activeElement?.blur?.()")
+    for _ in range(11):
+        page.keyboard.press("ArrowRight")
+    expect(state).to_contain_text("Machine after 3 of last")
+    state.locator('tr[data-name="r0"]').click()
+    value = page.get_by_role("dialog", name="r0")
+    expect(value).to_contain_text("0…7")
+    expect(value).to_contain_text("in the run 3")
+    rows = value.get_by_role("list", name="What made it").get_by_role("listitem")
+    expect(rows).to_have_count(3)
+    expect(rows.nth(0)).to_contain_text("bpf_get_current_pid_tgid")
+    expect(rows.nth(2)).to_contain_text("w0 &= 7")
+    rows.nth(1).get_by_role("button").click()
+    expect(scrubber).to_contain_text("step 10 of 18")
+    expect(state).to_contain_text("Machine after 1 of last")
+    # The caller's rest is told from the caller's walk; the tail call itself leads to no state.
+    page.keyboard.press("End")
+    expect(state).to_contain_text("Machine after 3")
+    expect(value).to_contain_text("in the run 6")
+    expect(value.get_by_role("list", name="What made it")).to_be_visible()
+    for _ in range(14):
+        page.keyboard.press("ArrowLeft")
+    expect(scrubber).to_contain_text("step 4 of 18")
+    expect(value).to_contain_text("What the verifier knew at this step is not known.")
+    opened.check()

@@ -78,7 +78,7 @@ if TYPE_CHECKING:
     from vm.pipeline.profiling import Advice, Profiled, advice, profile_fields, profiled
     from vm.pipeline.reduction import Reduced, reduced
     from vm.pipeline.repair import Repair, repaired, repairs
-    from vm.pipeline.running import companions, execute, laid_out, with_walks
+    from vm.pipeline.running import companions, entered_trace, execute, laid_out, with_walks
     from vm.pipeline.translation import Code, code, rewrite, translate, unverified, xlated_bytes
     from vm.pipeline.values import Asked, accesses, facts, value
     from vm.pipeline.xlated_listing import rewritten_listing
@@ -118,6 +118,7 @@ LATER: Final = {
     "comparison_fields": ("comparing", "comparison_fields"),
     "contents": ("object_contents", "contents"),
     "counterexample": ("counterexamples", "counterexample"),
+    "entered_trace": ("running", "entered_trace"),
     "execute": ("running", "execute"),
     "with_walks": ("running", "with_walks"),
     "facts": ("values", "facts"),
@@ -220,6 +221,7 @@ __all__ = [
     "compilers",
     "contents",
     "counterexample",
+    "entered_trace",
     "execute",
     "facts",
     "guest_folders",

@@ -15,11 +15,13 @@ from vm.runner.tail_calls import Companion
 
 if TYPE_CHECKING:
     from vm.jit.image import Image
+    from vm.pipeline.bpf_check import Walk
     from vm.rewritten import Rewritten
     from vm.runner.engine import Code as InterpreterCode
     from vm.runner.execution import Execution
     from vm.runner.inputs import RunInput, RunLimits
     from vm.runner.world import World
+    from vm.trace.recorder import Recorder
 
 MAX_WALKED: Final = 20_000
 """Instructions processed up to which the walks of companions are recorded, all together; each takes some 30 us."""
@@ -58,15 +60,30 @@ def with_walks(others: Sequence[Companion], entered: Container[str], caps: Caps 
     for other in others:
         program = other.rewritten.program
         if program.name in entered and left > 0:
-            recorded = walk(program, log_level=0, record=True, caps=caps)
-            for _ in recorded.advance():  # in slices: a walk that is too long is not finished
-                if recorded.env.insn_processed > left:
-                    break
+            recorded = _walked(program, left, caps)
             left -= recorded.env.insn_processed
             if left >= 0 and recorded.recorder is not None:
                 other = other._replace(paths=walk_paths(recorded.env, recorded.recorder, other.rewritten))
         found.append(other)
     return found
+
+
+def _walked(program: Program, most: int, caps: Caps) -> Walk:
+    """The walk of a program that a tail call enters, finished unless more instructions than `most` were processed."""
+    recorded = walk(program, log_level=0, record=True, caps=caps)
+    for _ in recorded.advance():  # in slices: a walk that is too long is not finished
+        if recorded.env.insn_processed > most:
+            break
+    return recorded
+
+
+def entered_trace(program: Program, caps: Caps = ROOT) -> Recorder | None:
+    """The walk that with_walks() records of a program, once more; None if it is too long for that."""
+    recorded = _walked(program, MAX_WALKED, caps)
+    if recorded.env.insn_processed > MAX_WALKED or recorded.recorder is None:
+        return None
+    recorded.recorder.flush()
+    return recorded.recorder
 
 
 @contextmanager

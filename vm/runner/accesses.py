@@ -37,18 +37,19 @@ class RunAccesses(NamedTuple):
 class RunPart:
     """Steps of a run that are loaded: consecutive blocks."""
 
-    def __init__(self, parts: Sequence[StoredSteps], insns: Sequence[Insn]) -> None:
-        """insns -- of the program; none if they are not known"""
+    def __init__(self, parts: Sequence[StoredSteps], insns: Sequence[Insn], program: int = 0) -> None:
+        """program -- number of the program that is asked about; insns -- its own, none if they are not known"""
         self.first = parts[0].first if parts else 0
         self.steps: list[RunStep] = [step for part in parts for step in part.steps]
         self.known = [
-            known if step.insn_idx < PROGRAM else None  # a step of the walk of a program that a tail call entered
+            known if step.insn_idx // PROGRAM == program else None  # a step of another program's walk
             for part in parts
             for step, known in zip(part.steps, part.known, strict=True)
         ]
         self._before = parts[0].before if parts else None
         self._stores = sorted({(i, write) for part in parts for i, write in part.stores}, key=lambda each: each[0])
         self._insns = insns
+        self._program = program
 
     @property
     def last(self) -> int:
@@ -57,6 +58,10 @@ class RunPart:
 
     def has(self, step: int) -> bool:
         return self.first <= step <= self.last
+
+    def program_at(self, step: int) -> int:
+        """Number of the program that a step is of."""
+        return self.steps[step - self.first].insn_idx // PROGRAM
 
     def place(self, step: int, name: str) -> Place | None:
         """The place of "r3", "fp-8" or "@0x1000" at a step."""
@@ -88,14 +93,15 @@ class RunPart:
         return int.from_bytes(bytes(found[k] for k in range(place.size)), "little")
 
     def accesses(self, step: int, frame: int, place: Place) -> RunAccesses:
-        """The steps that write and that read a place; for a register, only those of the same frame."""
+        """The steps that write and that read a place; for a register, only those of the program and the same frame."""
         writes: list[int] = []
         found: list[int] = []
         before = self._before
         for i, each in enumerate(self.steps, self.first):
-            insn = self._insns[each.insn_idx] if 0 <= each.insn_idx < len(self._insns) else None
+            slot = each.insn_idx - PROGRAM * self._program
+            insn = self._insns[slot] if 0 <= slot < len(self._insns) else None
             if place.regno >= 0:
-                if each.frameno == frame:
+                if each.frameno == frame and each.insn_idx // PROGRAM == self._program:
                     changed = before is not None and before.regs[place.regno] != each.regs[place.regno]
                     if changed or (insn is not None and _writes(insn) == place.regno):
                         writes.append(i)
@@ -111,12 +117,26 @@ class RunPart:
             before = each
         return RunAccesses(_near(writes, step), _near(found, step), self.first, self.last)
 
-    def visits(self, walk_step: int) -> list[int]:
-        """The steps after which the state that a step of the walk left is that of the path taken."""
+    def base(self, step: int) -> int:
+        """The frame of the run that the program began in whose state is known after a step: not 0 where a subprogram's
+        tail call entered it, which may be the program itself.
+        """
+        at = step - self.first
+        known, after = self.known[at], self.steps[at + 1 : at + 2]
+        goes_on = bool(after) and after[0].insn_idx // PROGRAM == self._program
+        frame = (after[0] if goes_on else self.steps[at]).frameno
+        return frame - (known.frame if known is not None else 0)
+
+    def visits(self, walk_step: int, base: int | None = None) -> list[int]:
+        """The steps after which the state that a step of the walk left is that of the path taken.
+
+        base -- of them those where the program began in this frame; None: all
+        """
         return [
             i
             for i, known in enumerate(self.known, self.first)
             if known is not None and known.step == walk_step and not known.before
+            if base is None or self.base(i) == base
         ]
 
 

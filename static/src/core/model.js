@@ -96,7 +96,7 @@ export class Code {
   with(programs) {
     if (!programs.length) return this;
     const all = new Code({ insns: [...this.insns, ...programs.flatMap(({ name, insns }) => insns.map((insn, i) => (i ? insn : { ...insn, func: name })))], lines: this.lines, files: this.files, source_file: this.sourceFile }, this.want);
-    for (const [i, { name, insns }] of programs.entries()) all.entered.set(i + 1, { name, first: insns[0]?.idx ?? -1 });
+    for (const { name, insns } of programs) if (insns.length) all.entered.set(programOf(insns[0].idx), { name, first: insns[0].idx });
     return all;
   }
 

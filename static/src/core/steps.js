@@ -24,11 +24,13 @@ export class Steps {
 
   /** Take the walks of programs that tail calls enter: what did not come with them cannot be asked for. @param {Entered[]} programs */
   enter(programs) {
-    this.entered = [null];
-    for (const { walk } of programs) {
-      const windows = walk ? new WalkWindows(() => undefined) : null;
-      if (walk) windows?.add({ from: 0, ...walk });
-      this.entered.push(windows);
+    this.entered = [];
+    for (const [i, { insns, walk }] of programs.entries()) {
+      if (!walk) continue;
+      const windows = new WalkWindows(() => undefined);
+      windows.add({ from: 0, ...walk });
+      // Programs that are too long are left out, and keep their numbers.
+      this.entered[insns.length ? programOf(insns[0].idx) : i + 1] = windows;
     }
   }
 

@@ -138,7 +138,7 @@ export class Values {
     const here = selected ? this.cursor.now() : null;
     if (!here || !selected || this.asked || !ASKABLE.test(selected.name) || stages.verify?.status === "working") return;
     /** @type {ValueRequest} */
-    const question = { type: "value", stage: view, run: packetRun, step: here.step, name: selected.name, frame: view === "run" ? here.frame : selected.frame };
+    const question = { type: "value", stage: view, run: packetRun, step: here.step, name: selected.name, frame: view === "run" ? here.frame : selected.frame, ...this.ofEntered(here) };
     if (this.known.has(keyOf(question))) return;
     this.asked = question;
     this.session.ask(question);
@@ -150,7 +150,13 @@ export class Values {
     const here = selected && asking ? this.cursor.now() : null;
     if (!here || !selected || (view === "verify" && selected.name.startsWith("@"))) return null;
     const frame = view === "run" ? here.frame : selected.frame;
-    return { type: "value", stage: view, run: packetRun, step: here.step, name: selected.name, frame };
+    return { type: "value", stage: view, run: packetRun, step: here.step, name: selected.name, frame, ...this.ofEntered(here) };
+  }
+
+  /** Beside a step of a program that a tail call entered the question is about the walk of that program. @param {import("./cursor.js").Here} here */
+  ofEntered(here) {
+    const entered = here.view === "run" ? this.state.code.enteredAt(here.idx) : null;
+    return entered ? { program: entered.name } : {};
   }
 
   lookFacts() {

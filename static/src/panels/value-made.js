@@ -1,5 +1,6 @@
 /** What made a value, step by step: each row goes to its step. */
 import { lineName } from "../core/files.js";
+import { programOf } from "../core/model.js";
 import { h } from "../ui/dom.js";
 import { concrete } from "../ui/format.js";
 import { kindOf, summary } from "../ui/kinds.js";
@@ -16,6 +17,19 @@ const KINDS = {
 
 /** @param {string} kind */
 export const kindWord = (kind) => (Object.hasOwn(KINDS, kind) ? KINDS[kind] : kind);
+
+/**
+ * Whether an event has a step that can be shown: not one of the walk of a program that a tail call entered, unless the run
+ * took it.
+ * @param {ValueEvent} event @param {import("../core/store.js").View} view
+ */
+export const goes = (event, view) => event.step >= 0 && (view === "verify" || event.at !== null || !programOf(event.insn));
+
+/** Where an event stands: a step of what is shown. @param {ValueEvent} event @param {number | null} at @param {import("../core/store.js").View} view */
+function placed(event, at, view) {
+  if (event.step < 0) return "start";
+  return goes(event, view) ? `${(at ?? event.step) + 1}` : "·";
+}
 
 /** What an event did to the value. @param {ValueEvent} event @param {Base} base */
 function effect({ was, now }, base) {
@@ -45,7 +59,7 @@ export function made(value, scope, go) {
     const at = value.stage === "run" ? event.at : event.step;
     const here = view === "run" ? at === step : event.step === current;
     const body = [
-      h("span", { class: "made-at" }, event.step < 0 ? "start" : `${(at ?? event.step) + 1}`),
+      h("span", { class: "made-at" }, placed(event, at, view)),
       h("span", { class: "made-what" },
         h("span", { class: "made-head" },
           h("b", null, split(event.name).slot), " ", h("span", { class: "made-kind" }, kindWord(event.kind)),
@@ -56,7 +70,7 @@ export function made(value, scope, go) {
         event.via.length ? h("span", { class: "made-via" }, `by way of ${event.via.map((name) => split(name).slot).join(", ")}`) : null),
     ];
     const label = event.kind === "load" || event.kind === "call" || event.kind === "clobbered" ? event.why : null;
-    return h("li", null, event.step < 0
+    return h("li", null, !goes(event, view)
       ? h("div", { class: "made-row" }, body)
       : h("button", { type: "button", class: "made-row", title: label, "aria-current": here ? "step" : null, on: { click: () => go(event) } }, body));
   });

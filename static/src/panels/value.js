@@ -9,7 +9,7 @@ import { fill, glyph, h, setAttr, setText } from "../ui/dom.js";
 import { concrete, count, num } from "../ui/format.js";
 import { kindOf, summary } from "../ui/kinds.js";
 import { NumberLine } from "../ui/number-line.js";
-import { made } from "./value-made.js";
+import { goes, made } from "./value-made.js";
 
 /** @import { Reg, Value, ValueEvent } from "../types/messages.js" */
 
@@ -255,7 +255,7 @@ export class ValuePopover extends Panel {
     if (value.events.length > SHORT) this.list.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
   }
 
-  /** What the verifier knew of a value in a program that a tail call entered: the answer is about the program that is shown. @param {Value} value */
+  /** What the page itself knows of a value in a program that a tail call entered, where no answer tells it. @param {Value} value */
   besideEntered({ stage, step, name }) {
     const pair = stage === "run" ? this.scope.cursor.abstract(step) : null;
     return pair && !pair.shown && !pair.outside.has(name) ? (pair.state.get(inFrame(pair.frame, name)) ?? null) : null;
@@ -292,11 +292,8 @@ export class ValuePopover extends Panel {
   }
 
   /** @param {Value} value */
-  cut({ events, repeated, cut, stage, walk_step: walk }) {
-    if (stage === "run" && walk === null) {
-      const entered = this.store.state.code.enteredAt(this.scope.cursor.now()?.idx ?? 0);
-      return entered ? `How the verifier came to this is told beside runs of ${entered.name} itself.` : "What the verifier knew at this step is not known.";
-    }
+  cut({ events, repeated, cut, stage, walk_step: walk, why_not: why }) {
+    if (stage === "run" && walk === null) return why ?? "What the verifier knew at this step is not known.";
     return [
       repeated ? "Earlier rounds are left out." : "",
       cut && events.length ? "The list does not go back to the beginning." : "",
@@ -306,6 +303,7 @@ export class ValuePopover extends Panel {
   /** @param {ValueEvent} event */
   go(event) {
     const { cursor } = this.scope;
+    if (!goes(event, this.store.state.view)) return;
     if (this.store.state.view === "run" && event.at === null) cursor.show("verify", event.step);
     else cursor.goto(this.store.state.view === "run" ? (event.at ?? 0) : event.step);
   }

@@ -182,6 +182,8 @@ export interface ValueRequest {
   frame?: number;
   /** as the step found it, not as it left it */
   before?: boolean;
+  /** where the step of a run is one of a program that a tail call entered: its name; the answer is of that program's walk */
+  program?: string;
 }
 
 /** Ask what branches proved that holds at a step of the walk, and at those of its path around it. Answered by `facts`. */
@@ -642,6 +644,10 @@ export interface Value {
   ended: boolean;
   /** what it held in the run; null if that is not known */
   concrete: Concrete | null;
+  /** the program that a tail call entered, whose walk is told; slots are counted as those of `entered`. Absent: the program of the run */
+  program?: string;
+  /** why nothing of that walk is told, a sentence */
+  why_not?: string;
 }
 
 /** A fact that a branch proved. */

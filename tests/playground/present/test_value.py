@@ -15,8 +15,12 @@ from bench.walks import FORKS
 from playground.jobs.frames import FACTS, VALUE, WANTED
 from playground.jobs.record import HEAD_BYTES
 from playground.messages import told
+from playground.present import value
 from playground.present.run import run_job
 from tests.playground.present.programs import LOOP
+from tests.vm.runner.test_follow import RETURNS
+from vm import pipeline
+from vm.runner.execution import PROGRAM
 
 NARROW = """.type xdp
     r2 = *(u32 *)(r1 + 4)
@@ -176,3 +180,101 @@ def test_facts_are_looked_for_on_a_limited_number_of_paths() -> None:
         steps = next(m for m in messages if m.get("stage") == "verify" and "verdict" in m)["steps"]
         found, _ = answer(messages, FACTS, step=steps - 3)
         assert found["cut"] is cut and any(fact["first"] >= steps - 40 for fact in found["facts"]), rounds
+
+
+RECORDED = Path(__file__).parents[2] / "golden" / "recordings" / "returns-6.12.rec"
+
+
+def recorded(program: str, **more: Any) -> Messages:
+    recording = pipeline.recording_of(RECORDED.read_bytes())
+    source = {name: recording.source[name] for name in ("kind", "source")}
+    data = base64.b64encode(RECORDED.read_bytes()).decode()
+    return list(
+        run_job({**source, "options": {"program": program}, "input": {"kind": "recording", "base64": data}, **more})
+    )
+
+
+def steps_of(messages: Messages) -> list[dict[str, Any]]:
+    return [step for m in messages if m["type"] == "steps" and m["stage"] == "run" for step in m["steps"]]
+
+
+def test_a_value_in_an_entered_program_is_told_from_that_program_s_walk() -> None:
+    """As beside the program itself, but for its slots, and for the steps of the run."""
+    messages, asked = recorded("nested"), 0
+    (result,) = (m for m in messages if m.get("stage") == "run" and m.get("status") == "done")
+    names = [""] + [each["name"] for each in result["entered"]]
+    alone = {name: recorded(name) for name in names[1:]}
+    for i, step in enumerate(steps_of(messages)):
+        number = step["insn"] // PROGRAM
+        for name in ("r0", "r1", "r2", "r6") if number and "walk_step" in step else ():
+            ask = {"stage": "run", "step": i, "name": name, "frame": step["frame"], "program": names[number]}
+            found, _ = answer(messages, **ask)
+            frame = step.get("walk_frame", 0)
+            own, _ = answer(alone[names[number]], step=step["walk_step"], name=name, frame=frame)
+            assert found["program"] == names[number] and "why_not" not in found
+            for field in ("reg", "writer", "repeated", "cut", "walk_step"):
+                assert found[field] == own[field], (i, name, field)
+            without = ("at", "concrete", "insn")
+            for one, other in zip(found["events"], own["events"], strict=True):
+                assert {k: v for k, v in one.items() if k not in without} == {
+                    k: v for k, v in other.items() if k not in without
+                }
+                assert one["insn"] == other["insn"] + (PROGRAM * number if other["insn"] >= 0 else 0)
+                # A step of the run is one of this program, and not behind the one that was asked about.
+                if one["at"] is not None:
+                    assert one["at"] <= i and steps_of(messages)[one["at"]]["insn"] == one["insn"]
+            assert all(steps_of(messages)[n]["insn"] // PROGRAM == number for n in found["writes"] + found["reads"])
+            asked += len(found["events"])
+    assert asked > 10
+    # The result of the last program: it was computed in three steps, the run's own.
+    last = max(i for i, step in enumerate(steps_of(messages)) if step["insn"] // PROGRAM == 1)
+    told, _ = answer(messages, stage="run", step=last, name="r0", frame=2, program="last")
+    assert [(event["kind"], event["at"]) for event in told["events"]][-1] == ("arithmetic", last - 1)
+    assert told["reg"]["s"]["umax"] == "7" and told["concrete"]["value"] == "0x3"
+    assert told["writes"] == [last - 3, last - 2, last - 1]
+
+
+def test_what_cannot_be_told_of_an_entered_program_is_said() -> None:
+    messages = recorded("kept")
+    steps = steps_of(messages)
+    entered = next(i for i, step in enumerate(steps) if step["insn"] >= PROGRAM)
+    ask: dict[str, Any] = {"stage": "run", "name": "r0", "frame": 1}
+    # Without its name only what the run did is told, and nothing of another walk.
+    told, _ = answer(messages, step=entered, **ask)
+    assert told["walk_step"] is None and told["events"] == [] and told["writes"] and "program" not in told
+    told, _ = answer(messages, step=entered, program="none_such", **ask)
+    assert told["type"] == "error" and told["asked"] == "value" and "none_such" in told["message"]
+    # Of the tail call itself the verifier has no state behind it.
+    told, _ = answer(messages, step=entered - 1, **ask)
+    assert told["walk_step"] is None and told["events"] == []
+    # In the program's own rest its own walk is told.
+    back = max(i for i, step in enumerate(steps) if step["insn"] >= PROGRAM) + 1
+    told, _ = answer(messages, step=back, stage="run", name="r7", frame=0)
+    assert told["walk_step"] == steps[back]["walk_step"] and told["events"] and "program" not in told
+
+
+def test_a_walk_that_is_too_long_is_not_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vm.pipeline.running.MAX_WALKED", 2)
+    monkeypatch.setattr("playground.present.value._entered", value._entered.__wrapped__)
+    messages = recorded("kept")
+    steps = steps_of(messages)
+    entered = next(i for i, step in enumerate(steps) if step["insn"] >= PROGRAM)
+    assert "walk_step" not in steps[entered]
+    told, _ = answer(messages, stage="run", step=entered, name="r0", frame=1, program="last")
+    assert told["why_not"].startswith("The verifier's walk of last is too long") and told["walk_step"] is None
+    assert told["writes"] == [entered, entered + 1, entered + 2] and told["concrete"]["value"] == "0x8300000083"
+
+
+def test_steps_of_a_program_that_entered_itself_are_those_of_the_same_frames() -> None:
+    messages = said(RETURNS, "c", options={"program": "itself"}, input={"kind": "packet", "hex": "00" * 20})
+    steps = steps_of(messages)
+    deep = max(step.get("frame", 0) for step in steps)
+    assert deep == 4 and steps[-1].get("frame", 0) == 0
+    # Back in the first round: what its registers were made of is its own, although each round did the same.
+    copied = [i for i, step in enumerate(steps) if step["insn"] == steps[0]["insn"]]
+    assert len(copied) == 4
+    told, _ = answer(messages, stage="run", step=len(steps) - 1, name="r7", frame=0)
+    assert [event["at"] for event in told["events"] if event["at"] is not None] == copied[:1]
+    inner = next(i for i, step in enumerate(steps) if i > copied[1] and step.get("frame", 0) == 1)
+    told, _ = answer(messages, stage="run", step=inner, name="r7", frame=1)
+    assert [event["at"] for event in told["events"] if event["at"] is not None] == copied[1:2]
