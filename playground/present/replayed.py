@@ -84,6 +84,8 @@ class _Events:
 
     def result(self) -> Message:
         """The message of the stage, as far as the events are replayed."""
+        from vm.runner.replay import counts
+
         recording, events, runs = self._recording, self._events, self.runs
         outside = [
             [n, i]
@@ -104,8 +106,8 @@ class _Events:
                 "kernel": recording.release, "workload": recording.workload, "matched": self._replay.matched.how,
                 "tasks": [f"{event.comm} ({event.pid})" for event in self._replay.matched.events],
                 "programs": [
-                    {"name": code.name, "events": sum(event.program == number for event in recording.events)}
-                    for number, code in enumerate(recording.codes)
+                    {"name": code.name, "events": count}
+                    for code, count in zip(recording.codes, counts(recording), strict=True)
                 ],
                 "notes": list(recording.notes), "printed": list(recording.printed), "outside": outside[:MAX_OUTSIDE],
                 **structs_json([event.structs for event in events]),

@@ -88,6 +88,11 @@ def match(code: RecordedCode, rewritten: Rewritten, image: Image | None) -> Matc
     return Matched(BY_LINE, tuple(points))
 
 
+def counts(recording: Recording) -> list[int]:
+    """How many events each program of a recording has, in the order of its codes."""
+    return [sum(1 for _ in _starts(recording, number)) for number in range(len(recording.codes))]
+
+
 class Event(NamedTuple):
     """An event of a program as a run.
 
@@ -113,7 +118,7 @@ class Replay:
         """
         name = rewritten.program.name
         number = next((n for n, code in enumerate(recording.codes) if code.name == name), -1)
-        starts = list(_starts(recording.events, number))
+        starts = list(_starts(recording, number))
         events = [recording.events[i] for i in starts]
         if not events:
             there = list(dict.fromkeys(recording.codes[event.program].name for event in recording.events))
@@ -278,7 +283,7 @@ class _Event:
     def returns(self) -> bool:
         """Whether the next event is the rest of a program whose subprogram's tail call entered this one."""
         after = self.after
-        return after is not None and _goes_on(self.shared.recording.codes[after.program], after)
+        return after is not None and _begins_behind(_second(self.shared.recording.codes[after.program]), after)
 
     @property
     def whole(self) -> bool:
@@ -316,22 +321,30 @@ class _Event:
         )
 
 
-def _starts(events: Sequence[RecordedEvent], number: int) -> Iterator[int]:
-    """Indices of a program's events, without those that continue one of its own."""
+def _starts(recording: Recording, number: int) -> Iterator[int]:
+    """Indices of a program's events, without those that continue one of its own, or are the rest of one."""
+    events = recording.events
+    second = _second(recording.codes[number]) if number >= 0 else -1
     first = -1  # program of the first event of what is continued
     for i, event in enumerate(events):
         if i == 0 or not events[i - 1].continues:
             first = event.program
-        elif event.program == number == first:
+        elif event.program == number and (number == first or _begins_behind(second, event)):
             continue
         if event.program == number:
             yield i
 
 
-def _goes_on(code: RecordedCode, event: RecordedEvent) -> bool:
+def _second(code: RecordedCode) -> int:
+    """Offset of the second instruction's code, -1 if it is not known.
+
+    The first one's begins with the prologue, behind which a tail call enters.
+    """
+    return min((offset for offset, slot in code.lines if slot > 0), default=-1)
+
+
+def _begins_behind(second: int, event: RecordedEvent) -> bool:
     """Whether an event begins in the middle of its program: what its subprogram's tail call entered returned to it."""
-    # The first instruction's code begins with the prologue, behind which a tail call enters.
-    second = min((offset for offset, slot in code.lines if slot > 0), default=-1)
     return second >= 0 and bool(event.offsets) and event.offsets[0] >= second
 
 

@@ -23,6 +23,7 @@ from vm.recorded.format import decode, encode
 from vm.recorded.values import SNAPSHOT
 from vm.runner.execution import PROGRAM, Execution
 from vm.runner.recording import BPF_REGS
+from vm.runner.replay import counts
 
 FOLDER = Path(__file__).parents[2] / "golden" / "recordings"
 CHAIN = ["entered", "counted", "told"]
@@ -142,6 +143,16 @@ def test_the_rest_of_each_caller_is_followed_in_its_own_walk(name: str) -> None:
     back = next(i for i, step in enumerate(run.steps) if i > jumps(run)[0][0] and step.insn_idx < PROGRAM)
     wrong = [(i, about.outside) for i, about in enumerate(known) if about is not None and about.wrong]
     assert wrong == ([(back, ("r0",))] if name == "taken" else [])
+
+
+def test_the_rest_of_an_event_is_no_event_of_its_own() -> None:
+    counted = dict(zip((code.name for code in returns().codes), counts(returns()), strict=True))
+    assert counted == {
+        "last": 9, "enters": 2, "kept": 1, "taken": 1, "twice": 1, "nested": 1, "alone": 1, "filled": 1,
+    }  # fmt: skip
+    for name, events in counted.items():
+        runs = [run for _, run, _ in pipeline.stepped(returns(), name)]
+        assert len(runs) == events and all(run.steps[0].insn_idx == 0 for run in runs)
 
 
 def with_rest(recording: Recording, program: str, register: int, value: int) -> Recording:
