@@ -185,7 +185,10 @@ class Replay:
         """All that is known of an event. followed -- steps of it that may be followed in the walks"""
         known: list[Known | None] = []
         if any(self._paths[each.program] is not None for each in parts):
-            known = list(known_states(self._paths, _outline(parts), followed, KERNEL_PACKETS))
+            outline = _outline(parts)
+            if len(parts) > 1:  # each step is looked at several times, and is made of two
+                outline = replace(outline, steps=list(outline.steps))
+            known = list(known_states(self._paths, outline, followed, KERNEL_PACKETS))
         start = 0
         for each in parts:
             paths, end = self._paths[each.program], start + len(each.steps)
