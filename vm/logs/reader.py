@@ -33,6 +33,7 @@ class Reader:
         self._failed = False
         self._delimited = False
         self._ended = False
+        self._closing = False  # the loader marked the end of the log: the program's name may still follow
         self._omitted = False  # lines of the noise were left out by the loader
         self._noise: deque[Text] = deque(maxlen=MAX_TAIL)
 
@@ -73,6 +74,7 @@ class Reader:
         if walk is None:
             return
         self._walk = None
+        self._closing = False
         walk.end()
         self._sink.end(walk.read)
         self._noise.clear()
@@ -94,6 +96,8 @@ class Reader:
     def line(self, told: Told) -> None:
         """The next line of the text."""
         number, text, line, sign, name = told
+        if self._closing and text.strip() and not self._named_behind(told):
+            self._finish()
         if sign is not None:
             self._sign(told)
             return
@@ -114,6 +118,12 @@ class Reader:
         else:
             self._text(number, text)
 
+    def _named_behind(self, told: Told) -> bool:
+        """Whether a line behind the end of a program's log is about that program."""
+        read = self._read
+        about = told.sign is not None and told.sign.effect is Effect.BEHIND
+        return about and read is not None and told.name in (read.name or told.name, "")
+
     def _sign(self, told: Told) -> None:
         sign = told.sign
         assert sign is not None
@@ -131,8 +141,7 @@ class Reader:
             if read is None and self._noise:
                 read = self._between(told.number)
             if read is not None:
-                read.terminated = True
-                self._finish()
+                read.terminated = self._closing = True
             return
         if read is not None:
             read.failed |= sign.failed

@@ -39,6 +39,7 @@ class Effect(Enum):
     BEGIN = "a program's log begins with the next line"
     HEAD = "a program's log begins in this line, after the sign"
     END = "the program's log has ended"
+    BEHIND = "the program whose log came before was not loaded"
 
 
 class Sign(NamedTuple):
@@ -65,7 +66,9 @@ SIGNS: Final = (
     _sign("libbpf", rf"prog '(?P<prog>{_NAME})': -- BEGIN PROG LOAD LOG --", Effect.BEGIN),
     _sign("libbpf", r"-- BEGIN (?:DUMP|PROG LOAD|BPF PROG LOAD) LOG -{2,3}", Effect.BEGIN),
     _sign("libbpf", r"-- END (?:PROG LOAD )?LOG --", Effect.END),
-    _sign("libbpf", rf"prog '(?P<prog>{_NAME})': (?:BPF program load failed|failed to load)", failed=True),
+    _sign("libbpf", rf"prog '(?P<prog>{_NAME})': BPF program load failed", failed=True),
+    _sign("libbpf", rf"prog '(?P<prog>{_NAME})': failed to load", Effect.BEHIND, failed=True),
+    _sign("libbpf", rf"failed to load program '(?P<prog>{_NAME})'", Effect.BEHIND, failed=True),
     _sign("libbpf", r"libbpf: (?:load bpf program failed|failed to load (?:program|object))", failed=True),
     _sign("libbpf", r"libbpf: Error loading BTF|libbpf: Error loading \.BTF", failed=False),
     _sign("libbpf", r"\blibbpf: |\blibxdp: |failed to load BPF skeleton"),

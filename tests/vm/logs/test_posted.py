@@ -113,6 +113,22 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         "\n".join((*OLD, INV)) + "\n\nlibbpf: failed to load object 'x.o'\n",
         {"message": INV, "insn": 2, "wrapper": "libbpf"},
     ),
+    "the end of a log, and its program's name behind the loader's mark": (
+        "\n".join((*OLD, INV, "-- END PROG LOAD LOG --")) + "\nlibbpf: prog 'x': failed to load: -13\n",
+        {"message": INV, "insn": 2, "wrapper": "libbpf", "program": "x"},
+    ),
+    "a name behind the mark of an older libbpf, whose errors are in another language": (
+        "libbpf: load bpf program failed: Недопустимый аргумент\nlibbpf: -- BEGIN DUMP LOG ---\nlibbpf: \n"
+        + "\n".join((*OLD, INV))
+        + "\n\nlibbpf: -- END LOG --\nlibbpf: failed to load program 'x'\n",
+        {"message": INV, "insn": 2, "wrapper": "libbpf", "program": "x"},
+    ),
+    "another program's name behind the mark": (
+        "libbpf: prog 'x': -- BEGIN PROG LOAD LOG --\n"
+        + "\n".join((*OLD, INV, "-- END PROG LOAD LOG --"))
+        + "\nlibbpf: prog 'y': failed to load: -13\n",
+        {"message": INV, "insn": 2, "wrapper": "libbpf", "program": "x"},
+    ),
     "a date and nothing else": (
         "".join(f"Mär 21 10:11:12 {line}\n" for line in (*OLD, INV)),
         {"message": INV, "insn": 2, "reg": "R1"},
