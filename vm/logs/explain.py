@@ -44,6 +44,9 @@ RULES: Final[dict[str, Callable[[Facts], Reason]]] = {
     "helper-not-for-program-type": call.helper,
     "helper-unknown": call.helper,
     "helper-packet-access": call.packet_argument,
+    "core-relocation-unresolved": call.unresolved,
+    "combined-stack-size": call.deep,
+    "misaligned-access": access.misaligned,
     "helper-gpl-only": call.licence,
     "reference-leak": call.leak,
 }

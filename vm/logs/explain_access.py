@@ -166,6 +166,23 @@ def unbounded(facts: Facts) -> Reason:
     )
 
 
+def misaligned(facts: Facts) -> Reason:
+    """An access whose offset is no multiple of its size."""
+    off, start, size = facts.number("off"), facts.number("reg_off"), facts.number("size")
+    if off is None or size is None:
+        return NO_REASON
+    whole = off + (start or 0)
+    stack = facts.word("memory").strip() == "stack"
+    held = facts.word("var_off")
+    known = held in ("", "0", "(0x0; 0x0)")
+    where = f"fp{whole:+}" if stack and known else f"offset {number(whole)}" if known else "an offset that varies"
+    return Reason(
+        f"{_does(facts, size)} at {where}, which is not{'' if known else ' known to be'} a multiple of {size}.",
+        f"a variable that is aligned: __attribute__((aligned({size}))), not a packed structure; or an access byte by "
+        "byte, or with __builtin_memcpy()",
+    )
+
+
 def stack(facts: Facts) -> Reason:
     """An access that leaves the stack frame."""
     off, size = facts.number("off"), facts.number("size")

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 from vm.bits import S64_MAX, S64_MIN, U64
 from vm.explain.words import number
 from vm.logs.explain_value import became
 from vm.logs.facts import Facts
 from vm.logs.values import NO_REASON, Reason
-from vm.logs.words import NUMBERS, at, kind, kinds
+from vm.logs.words import NUMBERS, OR_NULL, at, count, kind, kinds
 from vm.trace.records import RegView
+
+# What libbpf (src/libbpf.c, src/relo_core.c) and ebpf-go put in the place of what they could not resolve: a call of a
+# helper with such a number. The two bases are followed by an index.
+_POISON_RELOCATION: Final = 0xBAD2310
+_POISON_MAP: Final = 2001000000
+_POISON_KFUNC: Final = 2002000000
+_POISONS: Final = 1000000
+
+_RELOCATION: Final = re.compile(r"<\w{1,20}> \[\d{1,7}\] (.{1,200}?)(?: \(\d.*\))?$")
+"""The name of a relocation as libbpf prints it (bpf_core_format_spec): kind, type, path, and where that was found."""
 
 
 def _argument(facts: Facts) -> str:
@@ -26,7 +39,7 @@ def argument(facts: Facts) -> Reason:
     if not facts.reg or not has or not takes:
         return NO_REASON
     what = f"{_argument(facts)} ({facts.reg}) is {has}; it has to be {takes}."
-    if have.endswith("_or_null") and kind(have.removesuffix("_or_null")) in takes:
+    if OR_NULL in have and kind(have.replace(OR_NULL, "")) in takes:
         return Reason(what, f"a comparison of {facts.reg} with NULL before the call, on every path")
     if have in NUMBERS:
         where, needed = became(facts)
@@ -106,11 +119,50 @@ def size_zero(facts: Facts) -> Reason:
     )
 
 
+def unresolved(facts: Facts) -> Reason:
+    """A place where the loader could not fill in what the running kernel has."""
+    found = _RELOCATION.match(facts.word("name"))
+    what = f"{found[1]}, as the program declares it" if found is not None else "what it asks for"
+    return Reason(
+        f"The loader asked the running kernel's types for {what}, and found nothing that fits (CO-RE). It put a call "
+        "of a function that does not exist in the instruction's place: the program may not get there.",
+        "a type, field or value that the running kernel has, under its name there; or bpf_core_field_exists() or its "
+        "kin asked before, with an if",
+    )
+
+
+def _poisoned(number_: int) -> Reason:
+    """What libbpf and ebpf-go mean by a helper's number that no kernel has; NO_REASON if it is another number."""
+    if number_ == _POISON_RELOCATION:
+        return Reason(
+            "No helper is meant: the loader puts this number where a CO-RE relocation failed. The running kernel's "
+            "types have no such type, field or value as the program declares it, and the program may not get there.",
+            "a type, field or value that the running kernel has, under its name there; or bpf_core_field_exists() or "
+            "its kin asked before, with an if",
+        )
+    if _POISON_MAP <= number_ < _POISON_KFUNC:
+        return Reason(
+            "No helper is meant: libbpf puts such a number where the program uses a map that was not created "
+            "(bpf_map__set_autocreate()).",
+            "the map created; or its use only behind a condition that is a constant when the program is loaded",
+        )
+    if _POISON_KFUNC <= number_ < _POISON_KFUNC + _POISONS:
+        return Reason(
+            "No helper is meant: libbpf puts such a number where the program calls a kernel function (kfunc) that "
+            "the running kernel does not have.",
+            "a kernel that has the function; or bpf_ksym_exists() asked before, with an if",
+        )
+    return NO_REASON
+
+
 def helper(facts: Facts) -> Reason:
     """A helper that may not be called."""
     func = facts.word("func").partition("#")[0]
     if not func or func.lstrip("-").isdecimal() or func == "unknown":
         number_ = facts.word("func").rpartition("#")[2]
+        poisoned = _poisoned(int(number_)) if number_.isdecimal() else NO_REASON
+        if poisoned is not NO_REASON:
+            return poisoned
         return Reason(
             f"This kernel has no helper number {number_}, or not for this type of program." if number_ else "",
             "a helper that this kernel has for this type of program; or a newer kernel",
@@ -119,6 +171,20 @@ def helper(facts: Facts) -> Reason:
         f"{func}() may not be called by this type of program on this kernel.",
         "another helper, or another program type (section) that may call it; the glossary lists for each helper who "
         "may",
+    )
+
+
+def deep(facts: Facts) -> Reason:
+    """Functions that call each other with too much stack altogether."""
+    frames, depth = facts.number("count"), facts.number("depth")
+    if frames is None or depth is None:
+        return NO_REASON
+    calls = "a chain of calls of " if frames != 1 else ""
+    return Reason(
+        f"The local variables of {calls}{count(frames, 'function')} need {count(depth)} of stack at once. Each "
+        "function's part is rounded up.",
+        "smaller local variables, or larger ones in a map (a per-CPU array of one element); small functions marked "
+        "__always_inline share their caller's frame",
     )
 
 

@@ -11,7 +11,7 @@ from vm.isa import opcodes as o
 from vm.logs.decode import decode
 from vm.logs.facts import Facts
 from vm.logs.values import NO_REASON, Cause, Reason
-from vm.logs.words import NUMBERS, at, count, kind
+from vm.logs.words import NUMBERS, OR_NULL, at, count, kind
 
 _BITS: Final = re.compile(r"\(0x([0-9a-f]{1,16}); 0x([0-9a-f]{1,16})\)$")
 _BOUNDS: Final = re.compile(r"\bsmin=(-?\d{1,20}) smax=(-?\d{1,20})\b")
@@ -19,6 +19,8 @@ _COPY: Final = (
     "memory of the kernel copied with bpf_probe_read_kernel() or BPF_CORE_READ(), memory of a process with "
     "bpf_probe_read_user()"
 )
+_EITHER: Final = re.compile(r"(-?\d{1,10})(?: or (-?\d{1,10}))?$")
+_ZERO_SLOTS: Final = ("00000000", "0", "inv0", "scalar0")
 _ARGUMENTS: Final = 5
 _CURRENT_TASK: Final = "bpf_get_current_task"
 
@@ -35,7 +37,7 @@ def not_a_pointer(facts: Facts) -> Reason:
             f"{does} address in {name}, but to the verifier {name} is a number and no pointer. {what}".strip(), needed
         )
     words = kind(kind_)
-    if kind_.endswith("_or_null"):
+    if OR_NULL in kind_:
         origin = facts.origin
         given = f", as {_called(facts, origin)} returned it" if _called(facts, origin) else ""
         return Reason(
@@ -69,6 +71,13 @@ def became(facts: Facts) -> tuple[str, str]:
     if null:
         return (
             "Its value is 0: it is NULL on this path.",
+            "the access only where the pointer was compared and is not NULL",
+        )
+    stored = facts.stored()
+    if stored is not None and stored[1] in _ZERO_SLOTS:
+        load = stored[0]
+        return (
+            f"It was loaded from the stack by {at(load)} ({load.text}), where 0 was stored: it is NULL on this path.",
             "the access only where the pointer was compared and is not NULL",
         )
     if origin is None or origin.step < 0:
@@ -267,6 +276,9 @@ def _allowed(facts: Facts) -> str:
         if mask & (mask + 1) or low & mask:
             return ""
         high = low + mask
+    either = _EITHER.match(facts.word("allowed"))  # before 5.3
+    if either is not None:
+        return either[0]
     if low is None or high is None:
         return ""
     return f"{low}" if low == high else f"{low} or {high}" if high == low + 1 else f"{low} to {number(high)}"

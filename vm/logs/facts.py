@@ -102,6 +102,28 @@ class Facts(NamedTuple):
                 found = _CONTEXT
         return view(found) if found else None
 
+    def stored(self) -> tuple[Step, str] | None:
+        """(the step, the slot's words) where `reg` was last loaded, if that was a whole slot of the stack whose words
+        the text has, as they were before; None otherwise."""
+        step = self.step
+        if step is None or not self.reg:
+            return None
+        load = next((each for each in self.back(step) if each.frame != step.frame or _changes(each, self.reg)), None)
+        if load is None or load.frame != step.frame or load.code != o.LDX | o.MEM | o.DW:
+            return None
+        insns = decode(load.code, load.text).insns
+        if not insns or insns[0].src_reg != o.REG_FP:
+            return None
+        name = f"fp{insns[0].off}"
+        found = _printed(load.at, name)
+        for earlier in self.back(load) if not found else ():
+            if earlier.frame != load.frame or _changes_stack(earlier):
+                break
+            found = _printed(earlier.after, name) or _printed(earlier.at, name)
+            if found:
+                break
+        return (load, found) if found else None
+
     def back(self, step: Step) -> Iterator[Step]:
         """The steps before one on its path, the last first, as far as they are kept."""
         for _ in range(_BACK):
@@ -139,6 +161,11 @@ def _printed(state: State | None, name: str) -> str:
     if state is None:
         return ""
     return next((value.text for value in state.values if value.name == name), "")
+
+
+def _changes_stack(step: Step) -> bool:
+    """Whether a slot of the stack may hold something else after a step than before it."""
+    return step.code == _CALL or step.code < 0 or step.code & 7 in (o.ST, o.STX)
 
 
 def _changes(step: Step, name: str) -> bool:

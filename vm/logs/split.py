@@ -144,6 +144,11 @@ def without_syslog_codes(line: str) -> list[str] | None:
     return _SYSLOG_CODES.sub(lambda found: chr(int(found[1], 8)), line).split("\n")
 
 
+def has_entities(line: str) -> bool:
+    """Whether HTML's names of characters stand in a line: no kernel prints them, and no C has them but in strings."""
+    return "&" in line and _ENTITY.search(line) is not None
+
+
 def without_markup(line: str) -> list[str]:
     """The lines that a line of HTML shows."""
     if "<" in line:

@@ -14,6 +14,7 @@ from vm.logs.lines import BLANK, Kind, Line, told_apart
 from vm.logs.split import (
     MAX_LINE,
     as_text,
+    has_entities,
     is_escaped,
     listed_strings,
     mended,
@@ -23,7 +24,7 @@ from vm.logs.split import (
     without_markup,
     without_syslog_codes,
 )
-from vm.logs.wrappers import KERNEL_NAMED, SIGNS, Effect, Sign, sign_in
+from vm.logs.wrappers import SIGNS, Effect, Sign, kernel_named, sign_in
 
 
 class Told(NamedTuple):
@@ -92,7 +93,7 @@ class Unwrapper:
                 yield Told(number, "", BLANK)
                 continue
             line = told_apart(raw[:MAX_LINE])
-            if line.kind is not Kind.TEXT and not is_escaped(raw):
+            if line.kind is not Kind.TEXT and not is_escaped(raw) and not has_entities(raw):
                 yield Told(number, raw[:MAX_LINE], line)
                 continue
             for each in self._taken_apart(raw):
@@ -147,9 +148,7 @@ class Unwrapper:
             return
         if text.strip():
             self.unknown_text += 1
-            named = KERNEL_NAMED.search(text[:400])
-            if named is not None and not self.named:
-                self.named = named[1] or named[2]
+            self.named = self.named or kernel_named(text[:400])
         yield Told(number, text, line)
 
     def _without_prefix(self, raw: str) -> str:

@@ -38,19 +38,21 @@ _TYPES: Final = {
     "trusted_ptr_": "a trusted pointer to a kernel object",
     "rcu_ptr_": "an RCU-protected pointer to a kernel object",
     "percpu_ptr_": "a per-CPU pointer to a kernel object",
+    "untrusted_ptr_": "an untrusted pointer to a kernel object",
 }
 _MOST: Final = 3
-_OR_NULL: Final = "_or_null"
+OR_NULL: Final = "_or_null"
 _NOTHING: Final = "?"
 
 
 def kind(name: str) -> str:
     """A type of a register as the kernel prints it, in words: "a map value or NULL"; "" if it has none."""
-    base, null, _ = name.partition(_OR_NULL)
+    base, null, struct = name.partition(OR_NULL)
+    base += struct  # "ptr_or_null_" and "ptr_or_null_sock" are "ptr_" and "ptr_sock", or NULL
     if base == _NOTHING:
         return "not written"
-    if base.startswith(("ptr_", "trusted_ptr_", "rcu_ptr_")) and base not in _TYPES:
-        start, _, struct = base.partition("ptr_")
+    start, found, struct = base.partition("ptr_")
+    if found and struct and f"{start}ptr_" in _TYPES and base not in _TYPES:
         return f"{_TYPES[f'{start}ptr_']} (struct {struct}){' or NULL' if null else ''}"
     words = _TYPES.get(base, "")
     return f"{words}{' or NULL' if null and words else ''}"

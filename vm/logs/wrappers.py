@@ -131,11 +131,26 @@ BTF_LOG: Final = re.compile(
 )
 """A line of the BTF checker's log."""
 
-KERNEL_NAMED: Final = re.compile(
-    r"\bLinux (?:version )?(?:[\w.-]{1,64} )?(\d{1,2}\.\d{1,3}(?:\.\d{1,4})?[\w.+~-]{0,60})"
-    r"|\bkernel(?: version)?:? (\d\.\d{1,3}\.[\w.+~-]{1,60})"
+_GAP: Final = r"[^\n\w.]{0,8}"
+_VERSION: Final = r"(?:[Vv]er[a-z]{1,6}|[Rr]elease|版本|верси[ияю])"
+_SHORT: Final = r"(?<![\w.])v?([4-7]\.\d{1,2}(?:\.\d{1,4})?(?:[.+~-][\w.+~-]{0,60})?)(?![\w+~-])"
+_FULL: Final = r"(?<![\w.])([4-7]\.\d{1,2}\.\d{1,4}[-+][\w.+~-]{1,60})"
+_KERNELS: Final = (
+    re.compile(rf"^\s*{_FULL}\s*$"),  # uname -r
+    re.compile(rf"\bLinux (?:version )?(?:(?!release )[\w.-]{{1,64}} )?{_FULL}"),  # uname -a, /proc/version
+    re.compile(
+        rf"(?:\b[Kk]ernel\b|\bKERNEL\b|内核|\b[Яя]др[оаеу]м?\b|カーネル|커널){_GAP}(?:{_VERSION}{_GAP})?{_SHORT}"
+    ),
+    re.compile(rf"(?:^|\b(?:at|in|of|on|under|using|with) )Linux (?:version )?{_SHORT}"),
+    re.compile(rf"\b[Ll]inux\b.{{0,60}}?[(\[]{_FULL}"),
 )
-"""The text names the kernel itself (uname -a, /proc/version)."""
+"""How people name their kernel: those of 4.4 to 7.3. A distribution's version is none."""
+
+
+def kernel_named(text: str) -> str:
+    """The kernel's release as a line names it, "5.15.0-91-generic"; "" if it names none."""
+    found = next((found for shape in _KERNELS if (found := shape.search(text)) is not None), None)
+    return found[1].rstrip(".,;:-") if found is not None else ""
 
 
 def sign_in(text: str) -> tuple[Sign, re.Match[str]] | None:

@@ -116,6 +116,59 @@ def test_reasons(log: str, what: tuple[str, ...], needed: str) -> None:
     assert needed in reason.needed
 
 
+@pytest.mark.parametrize(
+    ("message", "what", "needed"),
+    [
+        ("invalid func unknown#195896080", "where a CO-RE relocation failed", "bpf_core_field_exists()"),
+        ("invalid func unknown#2001000003", "a map that was not created", "the map created"),
+        ("invalid func unknown#2002000001", "(kfunc) that the running kernel does not have", "bpf_ksym_exists()"),
+        ("invalid func unknown#158", "no helper number 158", "a newer kernel"),
+        ("R2 invalid mem access 'trusted_ptr_or_null_'", "r2 may be NULL", "a comparison of r2 with NULL"),
+        (
+            "R1 type=rcu_ptr_or_null_ expected=ptr_, trusted_ptr_, rcu_ptr_",
+            "is an RCU-protected pointer to a kernel object or NULL",
+            "a comparison of r1 with NULL before the call",
+        ),
+        (
+            "At program exit the register R0 has value (0x7b; 0x0) should have been 0 or 1",
+            "has to return 0 or 1; on this path the result is 123.",
+            "0 or 1 on every path",
+        ),
+        (
+            "misaligned stack access off (0x0; 0x0)+0+-63 size 8",
+            "8 bytes at fp-63, which is not a multiple of 8",
+            "alig",
+        ),
+        ("misaligned value access off (0x0; 0xff)+0+3 size 4", "is not known to be a multiple of 4", "aligned(4)"),
+        ("combined stack size of 7 calls is 544. Too large", "of 7 functions need 544 bytes of stack", "__always_inl"),
+        (
+            "failed to resolve CO-RE relocation <byte_off> [9] struct open_how.flags (0:0 @ offset 0)",
+            "types for struct open_how.flags, as the program declares it",
+            "bpf_core_field_exists()",
+        ),
+    ],
+)
+def test_reasons_of_a_message_alone(message: str, what: str, needed: str) -> None:
+    reason = read_log([f"{message}\n"]).program.reason
+    assert what in reason.what
+    assert needed in reason.needed
+
+
+def test_a_pointer_that_was_stored_as_null() -> None:
+    log = (
+        " R0=inv(id=0) R6=inv(id=0) R10=fp0 fp-8=mmmmmmmm fp-16=00000000\n"
+        "7: (79) r9 = *(u64 *)(r10 -16)\n"
+        "8: (71) r1 = *(u8 *)(r9 +23)\n"
+        "R9 invalid mem access 'inv'\n"
+    )
+    assert "by instruction 7 (r9 = *(u64 *)(r10 -16)), where 0 was stored: it is NULL" in told(log).what
+    for other in ("fp-16=0000mmmm", "fp-16=inv(id=0)"):
+        assert "NULL" not in told(log.replace("fp-16=00000000", other)).what
+    for between in ("7: (7b) *(u64 *)(r10 -16) = r6\n8: ", "7: (85) call bpf_ktime_get_ns#5\n8: "):
+        late = log.replace("8: (71)", "9: (71)").replace("7: ", between)
+        assert "NULL" not in told(late).what
+
+
 def test_a_value_is_not_told_over_an_instruction_that_changed_it() -> None:
     log = (
         "0: (b7) r2 = 0                        ; R2_w=0\n"

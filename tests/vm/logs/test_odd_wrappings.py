@@ -18,7 +18,9 @@ import pytest
 from tests.corpus import sampled
 from tests.vm.logs.recordings import expected, recorded, series
 from vm.logs.answer import read_log
+from vm.logs.lines import Kind
 from vm.logs.told import record
+from vm.logs.unwrap import Unwrapper
 
 Wrap = Callable[[str], str | bytes]
 
@@ -142,6 +144,40 @@ def test_an_accepted_program_before_or_behind_a_refused_one() -> None:
         for text in (other + log["level1"], f"{log['level1']}\n\n{other}"):
             found = record("x", read_log([text]))
             assert (found["message"], found["insn"]) == (want["message"], want["insn"]), log["program"]
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("5.15.0-91-generic", "5.15.0-91-generic"),
+        ("Linux h 5.4.0-149-generic #166-Ubuntu SMP x86_64", "5.4.0-149-generic"),
+        ("on my Linux mint 21.2 (5.15.0-91-generic), with BTF", "5.15.0-91-generic"),
+        ("when loading it on kernel 4.14:", "4.14"),
+        ("Kernel verison:6.6.47", "6.6.47"),
+        ("kernel v5.19 here", "5.19"),
+        ("内核版本：6.8.0-78-generic", "6.8.0-78-generic"),
+        ("на ядре 5.10.0-28-amd64, ошибка", "5.10.0-28-amd64"),
+        ("on Linux 6.1.", "6.1"),
+        ("CentOS Linux release 7.9.2009 (Core)", ""),
+        ("Oracle Linux 7.9, gcc 7.5.0-3ubuntu1", ""),
+        ("a kernel with 5.4 MB of BTF", ""),
+    ],
+)
+def test_the_kernel_that_a_text_names(text: str, named: str) -> None:
+    found = read_log([f"{text}\n0: (79) r1 = *(u64 *)(r1 +0)\nR1 invalid mem access 'scalar'\n"])
+    assert found.era.named == named
+
+
+def test_html_without_tags() -> None:
+    log = (
+        "; if (v-&gt;n &gt; 3) @ a.c:3\n4: (2d) if r3 &gt; r1 goto pc+3\n5: (61) r1 = *(u32 *)(r0 +0)\n"
+        "R0 invalid mem access &#39;map_value_or_null&#39;\n"
+    )
+    told = list(Unwrapper().lines([log]))
+    assert [each.line.kind for each in told] == [Kind.SOURCE, Kind.INSN, Kind.INSN, Kind.TEXT]
+    assert "if r3 > r1 goto pc+3" in told[1].text
+    found = record("x", read_log([log]))
+    assert (found["line"], found["insn"]) == ("if (v->n > 3)", 5)
 
 
 def test_lines_that_are_missing_before_the_message_leave_no_instruction() -> None:
