@@ -47,6 +47,7 @@ RULES: Final[dict[str, Callable[[Facts], Reason]]] = {
     "core-relocation-unresolved": call.unresolved,
     "combined-stack-size": call.deep,
     "misaligned-access": access.misaligned,
+    "opcode-unknown": call.opcode,
     "helper-gpl-only": call.licence,
     "reference-leak": call.leak,
 }

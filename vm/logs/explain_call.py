@@ -7,6 +7,7 @@ from typing import Final
 
 from vm.bits import S64_MAX, S64_MIN, U64
 from vm.explain.words import number
+from vm.isa import opcodes as o
 from vm.logs.explain_value import became
 from vm.logs.facts import Facts
 from vm.logs.values import NO_REASON, Reason
@@ -30,6 +31,18 @@ def _argument(facts: Facts) -> str:
     return f"Argument {which} of {facts.called or 'the call'}"
 
 
+_WANTED: Final = {
+    "fp": "the address of a variable, &v, and not its value",
+    "ctx": "the context as the program was given it, passed on unchanged: ctx itself, not what was read from it",
+    "map_ptr": 'the map itself, &map, defined with SEC(".maps")',
+    "ptr_": (
+        "a pointer that the verifier follows: an argument of a program with types (BPF_PROG() in tp_btf, fentry or "
+        "lsm), a member reached from one with ->, or bpf_get_current_task_btf(); not a copy of an address"
+    ),
+}
+"""What is passed where a number was, by a type that the call takes: the first of these."""
+
+
 def argument(facts: Facts) -> Reason:
     """An argument of another type than the function takes."""
     have, want = facts.word("type"), facts.word("expected")
@@ -43,8 +56,8 @@ def argument(facts: Facts) -> Reason:
         return Reason(what, f"a comparison of {facts.reg} with NULL before the call, on every path")
     if have in NUMBERS:
         where, needed = became(facts)
-        if "fp" in (each.strip() for each in want.split(",")):
-            needed = "the address of a variable, &v, and not its value"
+        wanted = {each.strip() for each in want.split(",")}
+        needed = next((words for name, words in _WANTED.items() if name in wanted), needed)
         return Reason(f"{what} {where}".strip(), needed)
     return Reason(what, takes)
 
@@ -171,6 +184,22 @@ def helper(facts: Facts) -> Reason:
         f"{func}() may not be called by this type of program on this kernel.",
         "another helper, or another program type (section) that may call it; the glossary lists for each helper who "
         "may",
+    )
+
+
+def opcode(facts: Facts) -> Reason:
+    """An instruction that the kernel does not know. Of what compilers emit this is the call through a register."""
+    try:
+        code = int(facts.word("code"), 16)
+    except ValueError:
+        return NO_REASON
+    if code != o.JMP | o.CALL | o.X:
+        return NO_REASON
+    return Reason(
+        "The program calls a function through a register (callx), as a function pointer is called. No kernel accepts "
+        "this instruction.",
+        "the function called by its name; with clang the option -O2, which resolves pointers to static functions; or "
+        "a tail call or bpf_loop() with a function of the program",
     )
 
 

@@ -125,11 +125,15 @@ def _plain(text: str) -> str:
     text = text.strip()
     if not text.isascii():
         text = text.translate(_QUOTES)
+    if "`" in text and (inside := [each for each in _CODE.findall(text) if is_known(each)]):
+        return inside[0]
     if text[:1] in ("*", "`") and text[-1:] == text[:1]:
         text = text.strip("*` ")
     return _REMARK.sub("", text) if "<" in text or "/" in text or not text.isascii() else text
 
 
+_CODE: Final = re.compile(r"`([^`]{8,400})`")
+"""What stands between back quotes in a sentence."""
 _QUOTES: Final = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "\u00a0": " "})
 
 

@@ -263,6 +263,7 @@ WORDINGS: Final = (
     Wording("Sleepable programs can only use array, hash, and ringbuf maps\n", ("sleepable-map-type",), "5.15", "6.2"),
     Wording("Sleepable programs can only use preallocated hash maps\n", ("sleepable-map-type",), "5.10", "6.1"),
     # ---- structure
+    Wording("BPF map '{name}' is referenced but wasn't created", (), "", "", STRUCTURE),
     Wording("BPF_XADD uses reserved fields\n", ("stx-reserved-fields",), "4.4", "5.11"),
     Wording("jump out of range from insn {insn} to {target}\n", ("jump-out-of-range",)),
     Wording("indirect jump out of range from insn {insn} to {target}\n", ("jump-out-of-range",), "6.19"),

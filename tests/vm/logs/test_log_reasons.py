@@ -122,6 +122,15 @@ def test_reasons(log: str, what: tuple[str, ...], needed: str) -> None:
         ("invalid func unknown#195896080", "where a CO-RE relocation failed", "bpf_core_field_exists()"),
         ("invalid func unknown#2001000003", "a map that was not created", "the map created"),
         ("invalid func unknown#2002000001", "(kfunc) that the running kernel does not have", "bpf_ksym_exists()"),
+        ("unknown opcode 8d", "calls a function through a register", "by its name"),
+        ("R1 type=scalar expected=ctx", "it has to be the context", "the context as the program was given it"),
+        ("R1 type=inv expected=map_ptr", "it has to be a map", "&map"),
+        ("R1 type=scalar expected=ptr_, trusted_ptr_, rcu_ptr_", "is a number", "bpf_get_current_task_btf()"),
+        (
+            "**Error**: `R2 invalid mem access 'map_value_or_null'` on 5.15, why?",
+            "r2 may be NULL",
+            "a comparison of r2 with NULL",
+        ),
         ("invalid func unknown#158", "no helper number 158", "a newer kernel"),
         ("R2 invalid mem access 'trusted_ptr_or_null_'", "r2 may be NULL", "a comparison of r2 with NULL"),
         (

@@ -172,6 +172,11 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         f"{SUMMARY}-- END PROG LOAD LOG --\n",
         {"insn": 1, "rule": "core-relocation-unresolved"},
     ),
+    "a map that libbpf did not create": (
+        "libbpf: prog 'x': -- BEGIN PROG LOAD LOG --\n0: (b7) r1 = 0\n1: <invalid BPF map reference>\n"
+        f"BPF map 'm' is referenced but wasn't created\n{SUMMARY}-- END PROG LOAD LOG --\n",
+        {"insn": 1, "message": "BPF map 'm' is referenced but wasn't created", "category": "Program Structure"},
+    ),
     "a message alone": ("back-edge from insn 271 to 69\n", {"verdict": "reject", "insn": 271, "rule": "back-edge"}),
     "a sentence that nobody knows, in its place": (
         f"0: (b7) r0 = 0\n1: (85) call foo#1\nnobody ever said this of R1\n{SUMMARY}",
