@@ -78,7 +78,9 @@ _INSN: Final = re.compile(r"(?:^|[\s|>])\d{1,7}: \([0-9a-f]{2}\) \S")
 _STATE: Final = re.compile(r"(?:^|[\s;:])(?:R\d{1,2}|fp-\d{1,3})(?:_[rwWd]+)?=[\w?-]")
 _SUMMARY: Final = re.compile(
     r"\bprocessed \d+ insns\b|\bverification time \d+ usec|\bstack depth \d+(?:\+\d+)*\s*$|-- (?:BEGIN|END) "
-    r"|\bfunc#\d+ @\d+|\bfrom \d+ to \d+\b|^libbpf: |\bbpf: Failed to load program|\bBPF_PROG_LOAD\b"
+    r"|\bfunc#\d+ @\d+|\bfrom \d+ to \d+\b|^libbpf: |\bbpf: (?:Failed to load program|[A-Z][a-z]+ [a-z]+$)"
+    r"|\bBPF_PROG_LOAD\b|\bError loading (?:BPF )?program\b|\bFailed to load BPF program\b|^HINT: "
+    r"|\bload program: [a-zA-Z][\w ()'-]{2,60}: \S|\((?:truncated, )?\d+ line\(s\) omitted\)"
     r"|^\s*R\d{1,2} (?:!read_ok|invalid mem access|pointer \w+ prohibited|min value|unbounded|type=)"
 )
 _XLATED: Final = re.compile(
@@ -214,6 +216,8 @@ def _told(rows: _Rows) -> list[str]:
 
 def _log(rows: _Rows) -> bool:
     lines = _told(rows)
+    if rows.c == 0:  # a log that something printed as a string
+        lines = [part.replace("\\t", " ") for line in lines for part in line.split("\\n")]
     insns = sum(1 for line in lines if _INSN.search(line))
     states = sum(1 for line in lines if _STATE.search(line))
     said = sum(1 for line in lines if _SUMMARY.search(line))

@@ -275,6 +275,25 @@ R1 type=ctx expected=fp
 2026-01-02T03:04:05Z 	R7 invalid mem access 'inv'
 """,
         """\
+bpf: Permission denied
+0: (79) r1 = *(u64 *)(r1 +80)
+1: (85) call 2
+invalid indirect read from stack off -8+0 size 8
+
+Traceback (most recent call last):
+  File "x.py", line 22, in <module>
+Exception: Failed to load BPF program alloc_exit
+""",
+        'program f: load program: bad CO-RE relocation: invalid func unknown#195896080 (19 line(s) omitted)',
+        r"""RuntimeError: b"0: R1=ctx() R10=fp0\n0: (b7) r0 = 0\nR1 !read_ok\nprocessed 1 insns\n" """,
+        """\
+$ bpftrace -v -e 'profile:hz:100 { @[ustack(1)] = count(); }'
+Attaching 1 probe...
+ERROR: Error loading BPF program for profile_hz_100_1.
+Kernel error log:
+back-edge from insn 91 to 71
+""",
+        """\
 12: (15) if r0 == 0x0 goto pc+15
  R0_w=map_value(id=0,off=0,ks=4,vs=8,imm=0) R10=fp0
 13: (79) r1 = *(u64 *)(r0 +8)

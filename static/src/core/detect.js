@@ -38,10 +38,16 @@ const LOG = [
 /** What loaders print where a program was refused: with instructions beside it this is a log. */
 const LOADER =
   /\b(?:load program|(?:Failed|failed) to load (?:BPF )?program|load bpf program failed|BPF program load failed|BPF_PROG_LOAD|Error loading (?:BPF )?program)\b|^Verifier analysis:|\bProg section '[^'\n]{1,100}' rejected|\b[Vv]erifier (?:output|log|error):/m;
+/** An error of ebpf-go, which has the message in its one line; a map or relocation that a loader put a call for. */
+const LOADER_ALONE = /\bload program: [a-zA-Z][\w ()'-]{2,60}: \S|\((?:truncated, )?\d+ line\(s\) omitted\)|\binvalid func unknown#\d/m;
 const VISITED = /^.{0,120}?\b\d+: \([0-9a-f]{2}\) \S/m;
+/** Words, as a kernel says them: no line of the source, no heading of a function, no bytes of an instruction. */
+const SENTENCE = /^[\s>`|*]*(?:R\d{1,2} |[A-Za-z][\w-]*,? )(?=.*[g-z])[^{}]*[^;{}:\s]\s*$/;
 const LISTING_HEAD = /^Disassembly of section |\bfile format elf64-bpf\b/m;
 /** One instruction of llvm-objdump, of bpftool's xlated dump. */
 const LISTED = /^\s*(?:[0-9a-f]+:\s+(?:[0-9a-f]{2}\s+){8}\S|\d+: \([0-9a-f]{2}\) \S)/;
+/** What bpftool prints beside instructions: a line of the source, the bytes of one (opcodes). */
+const BESIDE = /^\s*(?:;|(?:[0-9a-f]{2} ){7}[0-9a-f]{2}(?: (?:[0-9a-f]{2} ){7}[0-9a-f]{2})?\s*$)/;
 /** One instruction of bpftool's jited dump. */
 const MACHINE = /^\s*[0-9a-f]+:\s+[a-z]\w*\s.*%[er][a-z0-9]{1,3}\b/;
 const BPFTRACE = [
@@ -76,15 +82,27 @@ function otherKind(text) {
   const own = lines.filter((line) => !/^\s*;/.test(line)).join("\n");
   if (C_OWN.test(own)) return "";
   const flat = unescaped(text);
-  if (LOG.some((mark) => mark.test(flat)) || (LOADER.test(flat) && VISITED.test(flat))) return "log";
+  if (LOG.some((mark) => mark.test(flat)) || LOADER_ALONE.test(flat) || (LOADER.test(flat) && VISITED.test(flat))) return "log";
   /** @param {RegExp} mark whether at least half of several lines have it */
   const most = (mark) => {
     const found = lines.filter((line) => mark.test(line)).length;
-    return found > 1 && 2 * found >= lines.length;
+    return found > 1 && 2 * found >= lines.filter((line) => !BESIDE.test(line)).length;
   };
-  if ((LISTING_HEAD.test(text) && lines.some((line) => LISTED.test(line))) || most(LISTED)) return "listing";
+  if (LISTING_HEAD.test(text) && lines.some((line) => LISTED.test(line))) return "listing";
+  if (refused(flat)) return "log";
+  if (most(LISTED)) return "listing";
   if (most(MACHINE)) return "machine";
   return BPFTRACE.some((mark) => mark.test(text)) ? "bpftrace" : "";
+}
+
+/**
+ * Whether a sentence stands behind the last of a text's instructions: a listing ends with an instruction, a log with what the kernel said of it.
+ * @param {string} text
+ */
+function refused(text) {
+  const lines = text.split("\n").filter((line) => /\w/.test(line));
+  const last = lines.findLastIndex((line) => VISITED.test(line));
+  return last >= 0 && lines.slice(last + 1, last + 4).some((line) => SENTENCE.test(line) && !LISTED.test(line));
 }
 
 /** Texts that are read, but not compiled -> what a paste is said to be, what is said where it stands as C. */
@@ -113,7 +131,7 @@ export function detect(text) {
     return { kind: "hex", source: text, said: "Recognized as raw instructions in hex.", whole: tight.length % 16 === 0 };
   const lines = trimmed.split("\n").filter((line) => line.trim());
   const other = otherKind(trimmed);
-  if (other === "log" || other === "listing") return { kind: other, source: text, said: READ[other][0], whole: unescaped(trimmed).includes("\n") };
+  if (other === "log" || other === "listing") return { kind: other, source: text, said: READ[other][0], whole: unescaped(trimmed).includes("\n") || LOADER_ALONE.test(trimmed) };
   // Shown as text: the kind "c" is what such a text is kept under.
   if (other) return { kind: "c", source: text, said: FOREIGN[other], whole: lines.length > 3, foreign: other };
   const asm = lines.filter((line) => ASM.test(line)).length;
