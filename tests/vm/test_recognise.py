@@ -284,7 +284,7 @@ Traceback (most recent call last):
   File "x.py", line 22, in <module>
 Exception: Failed to load BPF program alloc_exit
 """,
-        'program f: load program: bad CO-RE relocation: invalid func unknown#195896080 (19 line(s) omitted)',
+        "program f: load program: bad CO-RE relocation: invalid func unknown#195896080 (19 line(s) omitted)",
         r"""RuntimeError: b"0: R1=ctx() R10=fp0\n0: (b7) r0 = 0\nR1 !read_ok\nprocessed 1 insns\n" """,
         """\
 $ bpftrace -v -e 'profile:hz:100 { @[ustack(1)] = count(); }'

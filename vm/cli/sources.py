@@ -149,6 +149,8 @@ def sources(options: Namespace, out: Reporter, record: dict[str, Any]) -> Iterat
             continue
         if not isinstance(obj, Object):
             found = {"message": "the source does not compile", "diagnostics": diagnostics_record(obj)}
+            if "remarks" in record:
+                found["remarks"] = [remark_record(remark) for remark in obj.remarks]
             out.line({"file": path, "program": "", **record, **found})
             continue
         for name, section in obj.untyped:
@@ -165,9 +167,15 @@ def _object(path: str, source: Source, build: BuildOptions, out: Reporter) -> Ob
         return pipeline.load(source, build)
     result = pipeline.compile_source(source, build)
     say_diagnostics(path, result, out)
+    said = tuple(remark for remark in result.remarks if remark.kind != "missing")
     if not result.ok:
+        say_remarks(path, said, out)
         return result
-    obj = pipeline.load(source, build, result.object)
+    try:
+        obj = pipeline.load(source, build, result.object)
+    except InputError:
+        say_remarks(path, said, out)
+        raise
     return replace(obj, remarks=(*result.remarks, *obj.remarks))
 
 
@@ -201,6 +209,11 @@ def say_remarks(path: str, remarks: tuple[Remark, ...], out: Reporter) -> None:
         about = f"{remark.program}: " if remark.program else ""
         fix = f" ({remark.fix.title})" if remark.fix is not None else ""
         out.complain(f"{where}: {about}{remark.message}{fix}", 0)
+
+
+def remark_record(remark: Remark) -> dict[str, Any]:
+    """A remark as docs/protocol.md has it."""
+    return remark.as_json()
 
 
 def chosen(path: str, obj: Object, options: Namespace, out: Reporter) -> tuple[Program, ...]:

@@ -11,12 +11,12 @@ from vm import pipeline
 from vm.caps import Caps
 from vm.cli.options import add_checking, add_server, build_options, user
 from vm.cli.report import BAD_INPUT, ERROR, REJECTED, Reporter, status_of
-from vm.cli.sources import say_missing, say_remarks, sources
+from vm.cli.sources import remark_record, say_missing, say_remarks, sources
 from vm.cli.verdict import verdict_text
 from vm.errors import InputError
 from vm.kernel.release import LINUX
 from vm.pipeline import Source, Verdict
-from vm.program import Object, Remark
+from vm.program import Object
 
 if TYPE_CHECKING:
     from vm.pipeline import Counterexample, Repair
@@ -175,11 +175,6 @@ def counterexample_record(shown: Counterexample) -> dict[str, Any]:
         if fault is None
         else {"insn": fault.insn_idx, "message": fault.message, "registers": [str(value) for value in fault.registers]},
     }
-
-
-def remark_record(remark: Remark) -> dict[str, Any]:
-    """A remark as docs/protocol.md has it."""
-    return remark.as_json()
 
 
 def write_trace(to: str, path: str, v: Verdict) -> None:

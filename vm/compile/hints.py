@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from vm.compile.model import Diagnostic
+from vm.csource.fixes import INSIDE
 from vm.csource.text import blank
 
 _HINTS: Final = tuple(
@@ -22,9 +23,12 @@ _HINTS: Final = tuple(
             'struct { __uint(type, …); __type(key, …); … } name SEC(".maps").',
         ),
         (
-            r"^[ \t]*#[ \t]*include[ \t]*<(?:net/(?!if\.h|ethernet\.h)"
-            r"|linux/(?:skbuff|sched|fs_struct|nsproxy|kconfig|netdevice)\.h)",
+            rf"^[ \t]*#[ \t]*include[ \t]*<(?:{INSIDE.pattern.replace('$', '>')})",
             'Headers from inside the kernel do not compile for BPF: #include "vmlinux.h" has the kernel\'s types.',
+        ),
+        (
+            r"\b(?:float|double)\b",
+            "BPF has no floating point: compute with integers, for example in thousandths.",
         ),
         (
             r"\b(?:printf|puts|malloc|fopen)\s*\(",

@@ -121,7 +121,7 @@ def _of_finding(d: Diagnostic, known: Facts) -> Iterator[Missing]:
         name = hidden[1]
         yield provide(name, known) or Missing(name, f"{name};", f"{name} is declared nowhere before it is used.")
         return
-    quoted = [m for name in _QUOTED.findall(d.message) if (m := provide(name, known)) is not None]
+    quoted = [m for name in _QUOTED.findall(d.message) if (m := provide(name, known, named=True)) is not None]
     if quoted:
         yield from quoted
     elif 0 < d.line <= len(known.code):
@@ -132,8 +132,11 @@ def _of_finding(d: Diagnostic, known: Facts) -> Iterator[Missing]:
                 yield found
 
 
-def provide(name: str, known: Facts) -> Missing | None:
-    """How to bring a name, unless the source includes what brings it."""
+def provide(name: str, known: Facts, *, named: bool = False) -> Missing | None:
+    """How to bring a name, unless the source includes what brings it.
+
+    named -- the compiler says that it does not know this name: else it stands in a line that it did not understand
+    """
     if known.vmlinux:
         define = providers.NOT_IN_VMLINUX.get(name)
         if define is not None:
@@ -146,8 +149,15 @@ def provide(name: str, known: Facts) -> Missing | None:
         if header in known.includes or header.rpartition("/")[2] in known.includes:
             return None
         return Missing(name, f"#include <{header}>", f"{name} needs <{header}>.")
+    macro = providers.MACROS.get(name)
+    if macro is not None and (named or name.startswith("__")):
+        return Missing(name, macro, f"{name} is a macro of the kernel's own headers, which are not for BPF programs.")
     if not known.vmlinux:
-        text = providers.DEFINITIONS.get(name) or providers.tracepoint_context(name)
+        text = (
+            providers.DEFINITIONS.get(name)
+            or providers.tracepoint_context(name)
+            or (providers.kernel_constant(name) if named else None)
+        )
         if text is not None:
             return Missing(name, text, f"{name} is the kernel's own: vmlinux.h has it, the public headers do not.")
     return None

@@ -102,7 +102,7 @@ NOT_IN_VMLINUX: Final[dict[str, str]] = {
 }  # fmt: skip
 
 # In a vmlinux.h source these headers would define the kernel's types a second time.
-_VMLINUX_HAS: Final = re.compile(r"^(linux/|stdbool|stdint|stddef|sys/|netinet/)")
+_VMLINUX_HAS: Final = re.compile(r"^(linux/(?!version\.h)|stdbool|stdint|stddef|sys/|netinet/)")
 
 _SHORT_TYPES: Final = {
     f"{sign}{bits}": f"typedef __{sign}{bits} {sign}{bits};" for sign in "us" for bits in (8, 16, 32, 64)
@@ -117,6 +117,23 @@ OLD_DEFINITIONS: Final[dict[str, str]] = {
         "unsigned int max_elem; unsigned int flags; unsigned int id; unsigned int pinning; "
         "unsigned int inner_id; unsigned int inner_idx; };"
     ),
+}
+
+# Macros of the kernel and of Cilium that snippets use as if every header had them.
+MACROS: Final[dict[str, str]] = {
+    "likely": "#define likely(x) __builtin_expect(!!(x), 1)",
+    "unlikely": "#define unlikely(x) __builtin_expect(!!(x), 0)",
+    "ARRAY_SIZE": "#define ARRAY_SIZE(x) (sizeof(x) / sizeof((x)[0]))",
+    "READ_ONCE": "#define READ_ONCE(x) (*(volatile typeof(x) *)&(x))",
+    "WRITE_ONCE": "#define WRITE_ONCE(x, v) (*(volatile typeof(x) *)&(x) = (v))",
+    "lock_xadd": "#define lock_xadd(p, v) ((void)__sync_fetch_and_add(p, v))",
+    "min": "#define min(a, b) ((a) < (b) ? (a) : (b))",
+    "max": "#define max(a, b) ((a) > (b) ? (a) : (b))",
+    "MIN": "#define MIN(a, b) ((a) < (b) ? (a) : (b))",
+    "MAX": "#define MAX(a, b) ((a) > (b) ? (a) : (b))",
+    "__section": "#define __section(x) __attribute__((section(x), used))",
+    "__packed": "#define __packed __attribute__((packed))",
+    "__maybe_unused": "#define __maybe_unused __attribute__((unused))",
 }
 
 _TRACE_ENTRY: Final = (
@@ -165,6 +182,27 @@ def tracepoint_context(name: str) -> str | None:
         word = "void *" if type_.kind is Kind.PTR else f"{sign}{_WORDS[size]} "
         members.append(f"{word}{member.name}{count};")
     return f"{_TRACE_ENTRY}\n{name} {{ struct trace_entry ent; {' '.join(members)} }};"
+
+
+_CONSTANT: Final = re.compile(r"[A-Z][A-Z0-9_]{2,60}$")
+
+
+@cache
+def _enumerators() -> dict[str, int]:
+    from vm.btf.types import Kind
+    from vm.kernel.btf import kernel_btf
+
+    found: dict[str, int] = {}
+    for type_ in kernel_btf().of_kind(Kind.ENUM):
+        if type_.size <= 4:
+            found.update((each.name, each.value) for each in type_.enumerators)
+    return found
+
+
+def kernel_constant(name: str) -> str | None:
+    """The definition of a constant that an enumeration of the kernel has (TCP_FIN_WAIT1), None for no such name."""
+    value = _enumerators().get(name) if _CONSTANT.match(name) else None
+    return f"enum {{ {name} = {value} }};" if value is not None else None
 
 
 _WORDS: Final = {1: "char", 2: "short", 4: "int", 8: "long"}

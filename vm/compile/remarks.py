@@ -7,14 +7,35 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from vm.compile.model import Diagnostic, Missing
+from vm.csource import misuse
 from vm.csource.big_locals import Large, in_a_map, large_locals
-from vm.csource.fixes import legacy_maps_fix, lines_fix, return_fix
+from vm.csource.fixes import kernel_headers_fix, legacy_maps_fix, lines_fix, return_fix
+from vm.csource.pasted import pasted_fix
 from vm.csource.text import CText
 from vm.csource.tree import CTree
 from vm.program import Fix, Remark
 
 _NO_RETURN: Final = "-Wreturn-type"
 _MAX_NAMES: Final = 6
+_PRINT: Final = "bpf_trace_printk"
+_DATA_SECTION: Final = re.compile(r"license$|version$|\.?maps$|\.")
+_FUNCTION: Final = re.compile(
+    r"^(?:int|long|__u32|u32)[ \t\n]+(?P<name>\w{1,100})[ \t]*\([ \t]*(?:const[ \t]+)?struct[ \t]+(?P<context>\w{1,60})"
+    r"[ \t]*\*[ \t]*\w{1,60}[ \t]*\)[ \t\n]*\{",
+    re.M,
+)
+_SECTIONS: Final = {
+    "xdp_md": "xdp",
+    "__sk_buff": "tc",
+    "bpf_sock_ops": "sockops",
+    "sk_msg_md": "sk_msg",
+    "bpf_sysctl": "cgroup/sysctl",
+    "bpf_cgroup_dev_ctx": "cgroup/dev",
+    "bpf_sk_lookup": "sk_lookup",
+    "bpf_perf_event_data": "perf_event",
+    "bpf_raw_tracepoint_args": "raw_tp/sys_enter",
+}
+"""Context of a program -> the section name with which libbpf takes it for one. Others need the name of a hook."""
 _STACK: Final = re.compile(r"BPF stack limit")  # clang has no name for this error
 
 
@@ -37,12 +58,67 @@ def remarks(
     """
     text = CText(source)
     listed = tuple(found)
+    foreign = () if ok else tuple(_foreign(text))
+    if foreign:
+        return foreign  # what else is found in such a text comes of it
     return (
+        *(() if ok else _inside_the_kernel(text)),
         *_lacking(text, ok, lacking, lines, frozenset(left_out), added),
         *_legacy(text, ok),
         *_returns(text, listed),
         *_stack(source, ok, listed),
+        *_misused(source, ok, listed),
+        *_without_section(text),
     )
+
+
+def _foreign(text: CText) -> Iterator[Remark]:
+    """A source that was copied with what is no C, or with the program for user space."""
+    found = pasted_fix(text) or misuse.user_part(CTree(text.source))
+    if found is not None:
+        told, line, fix = found
+        yield Remark(told, line=line, fix=fix)
+
+
+def _inside_the_kernel(text: CText) -> Iterator[Remark]:
+    """Headers that only the kernel itself is compiled with."""
+    found = kernel_headers_fix(text)
+    if found is not None:
+        line, fix = found
+        told = "Headers from inside the kernel do not compile for BPF: vmlinux.h has all of the kernel's types."
+        yield Remark(told, line=line, fix=fix)
+
+
+def _misused(source: str, ok: bool, found: tuple[Diagnostic, ...]) -> Iterator[Remark]:
+    """Calls that are written for another environment."""
+    if _PRINT in source:
+        yield from (Remark(told, line=line, fix=fix) for told, line, fix in misuse.prints(CTree(source)))
+    if ok:
+        return
+    lines = {finding.line for finding in found}
+    for told, line, fix in misuse.comparisons(CTree(source)):
+        if line in lines:
+            yield Remark(told, line=line, fix=fix)
+
+
+def _without_section(text: CText) -> Iterator[Remark]:
+    """Functions that take a context, in a source in which none has a section of its own: libbpf finds no program."""
+    if any(not _DATA_SECTION.match(section.name) for section in text.sections):
+        return
+    for found in _FUNCTION.finditer(text.code):
+        section = _SECTIONS.get(found["context"])
+        if section is None:
+            continue
+        attribute = (
+            f'SEC("{section}")' if "bpf_helpers.h" in text.source else f'__attribute__((section("{section}"), used))'
+        )
+        told = (
+            f"{found['name']}() has no section, and so libbpf does not take it for a program. Its argument is a struct "
+            f'{found["context"]}, as programs in SEC("{section}") have it.'
+        )
+        fix = Fix(f'Put SEC("{section}") before it', (text.edit(found.start(), found.start(), f"{attribute}\n"),))
+        yield Remark(told, line=text.line(found.start()), fix=fix)
+        return
 
 
 def _lacking(

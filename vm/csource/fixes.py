@@ -35,6 +35,12 @@ _FIELDS: Final = {
 }
 _ORDER: Final = ("type", "key_size", "value_size", "max_entries", "map_flags")
 _MAX_MAPS: Final = 256
+INSIDE: Final = re.compile(
+    r"net/(?!if\.h|ethernet\.h)|linux/(?:skbuff|sched|fs|fs_struct|nsproxy|kconfig|netdevice|dcache|mm_types|socket"
+    r"|path|mount|blkdev|blk-mq|cred|uio|file|module|kernel|ns_common|pid_namespace|security|lsm_hooks)\.h$|trace/"
+)
+"""Headers from inside the kernel: they do not compile for BPF."""
+_KERNEL_HEADER: Final = re.compile(r"(?:uapi/)?(?!linux/version\.h$)(?:linux|net|asm|asm-generic|trace|uapi)/")
 
 
 def section_fix(text: CText, function: str, section: str, new: str) -> Fix | None:
@@ -98,6 +104,22 @@ def lines_fix(text: CText, lines: tuple[str, ...], left_out: frozenset[str], tit
     if first:
         edits.insert(0, text.edit(0, 0, first))
     return Fix(title, tuple(edits))
+
+
+def kernel_headers_fix(text: CText) -> tuple[int, Fix] | None:
+    """(the line, the change) of a source that includes headers from inside the kernel: vmlinux.h in the place of all
+    that define the kernel's types. None for other sources."""
+    kernel = [include for include in text.includes if _KERNEL_HEADER.match(include.name)]
+    inside = next((include for include in kernel if INSIDE.match(include.name)), None)
+    if inside is None or any(include.name.rpartition("/")[2] == "vmlinux.h" for include in text.includes):
+        return None
+    edits = [
+        text.edit(include.start, include.end + (number > 0 and include.end < len(text.source)), new)
+        for number, (include, new) in enumerate(
+            zip(kernel, ['#include "vmlinux.h"', *[""] * len(kernel)], strict=False)
+        )
+    ]
+    return text.line(inside.start), Fix('Include "vmlinux.h" instead', tuple(edits))
 
 
 def legacy_maps_fix(text: CText) -> Fix | None:

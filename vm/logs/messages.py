@@ -125,7 +125,7 @@ def _plain(text: str) -> str:
     text = text.strip()
     if not text.isascii():
         text = text.translate(_QUOTES)
-    if "`" in text and (inside := [each for each in _CODE.findall(text) if is_known(each)]):
+    if "`" in text and (inside := [each[1] for each in _CODE.finditer(text) if is_known(each[1])]):
         return inside[0]
     if text[:1] in ("*", "`") and text[-1:] == text[:1]:
         text = text.strip("*` ")
