@@ -25,8 +25,11 @@ _OPERATORS: Final[Mapping[str, Callable[[int, int], bool]]] = {
     "&": lambda value, mask: bool(value & mask),
 }  # fmt: skip
 _OF_TEXT: Final = ("==", "!=")
+KEY: Final = r"""(?:[^\]"']|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)')"""
+"""A part of a key in brackets, as a regular expression: a character, or a text or character of C, which may hold a
+bracket."""
 _CONDITION: Final = re.compile(
-    r"\s*([A-Za-z_][\w. ]*?|[A-Za-z_]\w*\[[^\]]{1,100}\][\w.]*|(?:ctx|packet)\+\d+:[1248])"
+    rf"\s*([A-Za-z_][\w. ]*?|[A-Za-z_]\w*\[{KEY}+\][\w.]*|(?:ctx|packet)\+\d+:[1248])"
     r"\s*(==|!=|<=|>=|<|>|&)\s*(\S.*?)\s*", re.ASCII,
 )  # fmt: skip
 _RETURNS: Final = "returns"
@@ -74,6 +77,8 @@ class Condition(NamedTuple):
         InputError if what it did never has the value.
         """
         if isinstance(self.value, bytes):
+            if self.name == _RETURNS or _REGISTER.fullmatch(self.name):
+                raise InputError(f"{self.name} is a number, and no text: {self.name} {self.operator} 1.")
             return None
         if self.name == _RETURNS:
             possible(Check(ContextField(0, 4, signed=True), self))

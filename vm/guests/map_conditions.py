@@ -13,12 +13,12 @@ from typing import Final, NamedTuple
 from vm.btf.initializer import parse_value
 from vm.btf.types import Btf, Kind
 from vm.errors import InputError
-from vm.guests.conditions import Check, Condition, possible
+from vm.guests.conditions import KEY, Check, Condition, possible
 from vm.kernel import types as t
 from vm.program import MapSpec, Object
 from vm.recorded.context_fields import ContextField
 
-_NAME: Final = re.compile(r"([A-Za-z_]\w*)(?:\[([^\]]*)\])?((?:\.[A-Za-z_]\w*)*)", re.ASCII)
+_NAME: Final = re.compile(rf"([A-Za-z_]\w*)(?:\[({KEY}*)\])?((?:\.[A-Za-z_]\w*)*)", re.ASCII)
 _SIGNED: Final = 1  # BTF_INT_SIGNED
 _SIZES: Final = (1, 2, 4, 8)
 _UNCOMPARED: Final = (Kind.ARRAY, Kind.STRUCT, Kind.UNION, Kind.FLOAT)

@@ -154,7 +154,15 @@ def test_what_a_field_never_holds_is_said(programs: dict[str, Program], text: st
         asked.check(programs[program], kernel_btf())
 
 
-@pytest.mark.parametrize("text", ["r6 == 1", "R11 == 1", 'returns == "a"', "dfd == 3", "R6x == 1", "returned == 1"])
+@pytest.mark.parametrize("text", ["r6 == 1", "R11 == 1", 'returned == "a"', "dfd == 3", "R6x == 1", "returned == 1"])
 def test_what_is_no_outcome(text: str) -> None:
     asked = condition(text)
     assert asked is not None and asked.outcome() is None
+
+
+@pytest.mark.parametrize("text", ['returns == "a"', "returns != 'XDP_DROP'", 'R6 == "sh"'])
+def test_what_an_event_did_is_a_number(text: str) -> None:
+    asked = condition(text)
+    assert asked is not None
+    with pytest.raises(InputError, match=r"(returns|R6) is a number, and no text: (returns|R6) [!=]= 1\."):
+        asked.outcome()

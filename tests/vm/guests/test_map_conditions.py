@@ -47,6 +47,8 @@ def obj(build: Build) -> Object:
         ("hashed[{.pid = 7, .slot = 2}].calls & 2", "hashed", "0700000002000000", (0, 8, False, False)),
         ("hashed[{7, 2}].last == 2", "hashed", "0700000002000000", (8, 8, False, False)),
         ('by_name["execs"] == 2', "by_name", "657865637300", (0, 8, False, False)),
+        ('by_name["a]b"] == 2', "by_name", "615d62000000", (0, 8, False, False)),
+        ("""by_name["]\\"]"] == 2""", "by_name", "5d225d000000", (0, 8, False, False)),
         ("by_name[hex:657865637300] == 2", "by_name", "657865637300", (0, 8, False, False)),
     ],
 )  # fmt: skip
