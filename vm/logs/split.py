@@ -29,7 +29,10 @@ _QUOTE: Final = re.compile(r'(?<!\\)(?:\\\\)*"')
 _ENTITY: Final = re.compile(r"&(?:lt|gt|amp|quot|apos|nbsp|#\d{1,6}|#x[0-9a-fA-F]{1,5});")
 _TAG: Final = re.compile(r"</?(?:p|pre|code|div|span|br|li|ul|blockquote|td|tr|table)\b[^<>]{0,200}>", re.IGNORECASE)
 _INVISIBLE: Final = re.compile("[\u200b-\u200d\u2060\ufeff]")
-_COLOUR: Final = re.compile(r"(?:\x1b|\^\[)\[[0-9;?]{0,20}[A-Za-z]")
+_COLOUR: Final = re.compile(
+    r"(?:\x1b|\^\[)(?:\[[0-9;?]{0,20}[A-Za-z]|\][^\x07\x1b]{0,300}(?:\x07|\x1b\\|\^\[\\)|[()][A-B0])"
+)
+"""Colours, titles of windows and links, as programs send them to a terminal."""
 _PARTIAL: Final = re.compile(r"(\S{10,40} std(?:out|err) )([PF]) ")
 _QUOTED_PRINTABLE: Final = "=3D"
 """An equals sign in a mail: no kernel prints this, and no C has it."""

@@ -8,6 +8,7 @@ comparison holds. docs/seeking.md describes the language for users.
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -50,6 +51,14 @@ _EXPECTED: Final = {
     "__ANON_0": "||", "__ANON_1": "&&", "$END": "the end",
 }  # fmt: skip
 """What the parser expects, in words."""
+
+
+_NO_TEXT: Final = " Values are numbers, and types without quotation marks: r3 == 5, r3.type == map_value."
+_MEANT: Final = {
+    "=": " Equal is ==.", '"': _NO_TEXT, "'": _NO_TEXT, "and": " Write &&.", "or": " Write ||.", "not": " Write !.",
+    "&": " Both is &&.", "|": " Either is ||.",
+}  # fmt: skip
+"""What is added where such a word or character stands in a condition."""
 
 
 class ConditionError(Exception):
@@ -183,9 +192,11 @@ def parse(text: str, *, run: bool = False) -> Condition:
         ended = error.token.type == "$END"
         found = "The condition is not complete" if ended else f"“{error.token}” is not expected here"
         column = len(text) + 1 if ended else error.token.column
-        raise ConditionError(column or 1, f"{found}; expected: {_words(error.expected)}.") from None
+        more = "" if ended else _MEANT.get(str(error.token), "")
+        raise ConditionError(column or 1, f"{found}; expected: {_words(error.expected)}.{more}") from None
     except lark.UnexpectedCharacters as error:
-        raise ConditionError(error.column, f"“{error.char}” is not part of a condition here.") from None
+        more = _MEANT.get(error.char, "")
+        raise ConditionError(error.column, f"“{error.char}” is not part of a condition here.{more}") from None
     maker = _Maker(run)
     holds = maker.test(tree)
     if not maker.places:
@@ -314,6 +325,8 @@ class _Maker:
             word = str(token)
             if word not in KINDS:
                 known = ", ".join(KINDS)
+                if re.fullmatch(r"R(?:10|\d)|FP", word):
+                    raise ConditionError(token.column, f"Registers have small letters: {word.lower()}.")
                 message = f"“{word}” is neither a register (r3), a stack slot (fp-8), nor a type: {known}."
                 raise ConditionError(token.column, message)
             return _Operand(lambda state: word, lambda state: None)

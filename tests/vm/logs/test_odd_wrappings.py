@@ -62,6 +62,9 @@ WHOLE: Final[dict[str, Wrap]] = {
     "HTML, a row a line": each(lambda n, line: f'<td id="LC{n}" class="blob-code">{html.escape(line)}</td>'),
     "a coloured line": each(lambda n, line: f"\x1b[31m{line}\x1b[0m\x1b[K"),
     "coloured words": each(lambda n, line: line.replace("(", "\x1b[36m(").replace(")", ")\x1b[0m")),
+    "what a terminal was sent": each(
+        lambda n, line: f"\x1b]0;probe\x07\x1b(B{line}\x1b]8;;http://x/\x1b\\\x1b]8;;\x1b\\"
+    ),
     "colours as text": each(lambda n, line: f"^[[31m{line}^[[0m"),
     "strings of Go": lambda log: f"panic: main.T{{Log: []string{strings(log)}}}\n",
     "a string of Go": lambda log: f"panic: {json.dumps(log)}\n",

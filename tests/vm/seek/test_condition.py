@@ -137,3 +137,19 @@ def test_what_a_condition_needs() -> None:
     assert not both.whole
     assert [need.of_nothing for need in parse("r3.type == none && !r4").needs] == [True, True]
     assert not parse("r3 > 1 && r3 < 9").whole
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "words"),
+    [
+        ('r0 == "a"', 7, "Values are numbers"),
+        ('returns == "a"', 12, "Values are numbers"),
+        ("r0 = 1", 4, "Equal is ==."),
+        ("r3 > 1 and r4 < 2", 8, "Write &&."),
+        ("R6 > 1500", 1, "Registers have small letters: r6."),
+    ],
+)
+def test_what_was_probably_meant(text: str, column: int, words: str) -> None:
+    with pytest.raises(ConditionError) as raised:
+        parse(text)
+    assert raised.value.column == column and words in raised.value.message
