@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal, TypeAlias
 
-from playground.messages.base import Wire, about
+from msgspec import UNSET
+
+from playground.messages.base import Unset, Wire, about
 
 Stage: TypeAlias = Literal["compile", "load", "verify", "jit", "run"]
 Ended: TypeAlias = Literal["done", "failed"]
@@ -37,6 +39,9 @@ class Missing(Wire, frozen=True):
     what: Annotated[str, about("the name that is not declared")]
     add: Annotated[str, about("the line")]
     message: Annotated[str, about("a sentence")]
+    absent: Annotated[Literal[True], about("`what` is a header that is not there: the run is without it")] | Unset = (
+        UNSET
+    )
 
 
 class NotCovered(Wire, frozen=True):

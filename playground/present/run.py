@@ -264,7 +264,10 @@ def compile_stage(asked: Asked) -> Generator[Message, None, Compiled]:
             }
             for d in c.diagnostics
         ],
-        "missing": [{"what": m.what, "add": m.add, "message": m.message} for m in c.missing],
+        "missing": [
+            {"what": m.what, "add": m.add, "message": m.message} | ({"absent": True} if m.absent else {})
+            for m in c.missing
+        ],
         "added": list(c.added),
         "remarks": remarks_json(c.remarks),
         **passed.compiled(asked, c.object),

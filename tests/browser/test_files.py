@@ -108,6 +108,37 @@ def test_an_error_is_shown_in_its_file(tab: Callable[..., Any]) -> None:
     made.check()
 
 
+def test_a_header_that_is_not_there_is_pasted_or_gone_on_without(tab: Callable[..., Any]) -> None:
+    made = tab()
+    page = made.open()
+    write(page, MAIN.replace('"mine.h"', '"../common/mine.h"'))
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("button", name="Go on without ../common/mine.h")).to_be_visible()
+    page.get_by_role("button", name="Paste common/mine.h").click()
+    shows(page, "mine.h")
+    page.wait_for_function("() => document.querySelector('bs-editor').view.hasFocus")
+    page.keyboard.insert_text(MINE)
+    page.keyboard.press("Control+Enter")
+    rejected(page)
+    expect(page.locator("bs-why")).to_contain_text("of common/mine.h")
+    made.check()
+
+
+def test_a_source_that_was_copied_with_its_markdown_is_one_click_from_running(tab: Callable[..., Any]) -> None:
+    made = tab()
+    page = made.open()
+    text = MAIN.replace('#include "mine.h"', MINE)
+    write(page, f"Hi, why is this refused?\n\n```c\n{text}```\n")
+    page.keyboard.press("Control+Enter")
+    page.get_by_role("button", name="Keep what is between the marks").click()
+    rejected(page)
+    assert page.evaluate("document.querySelector('bs-editor').store.state.source") == text
+    page.locator(".cm-content").click()
+    page.keyboard.press("Control+z")
+    expect(page.locator(".cm-content")).to_contain_text("why is this refused?")
+    made.check()
+
+
 def test_a_fix_changes_the_header_and_can_be_undone(tab: Callable[..., Any]) -> None:
     made = tab()
     page = made.open()

@@ -28,7 +28,7 @@ from vm.compile.hints import hints
 from vm.compile.model import Compilation, CompileOptions, Diagnostic, Missing
 from vm.compile.options import MAX_SOURCE_BYTES, MCPUS, OPT_LEVELS, check_files
 from vm.compile.others import lacks
-from vm.compile.remarks import remarks
+from vm.compile.remarks import foreign, remarks
 from vm.compile.strip import drop_debug
 from vm.compile.toolchain import compiler_version, compilers, launcher, tool_name, toolchain
 from vm.compile.vmlinux import vmlinux_for
@@ -112,6 +112,9 @@ def compile_c(source: str, options: CompileOptions | None = None) -> Compilation
     done, total = first, first.ms
     added = [license_] if license_ is not None else []
     left: tuple[Missing, ...] = lacking
+    copied = () if first.object is not None or first.limit else foreign(source)
+    if copied:
+        added, left = [], ()
     # Also where it was not asked for: what is offered to be added shall be all that is missing.
     for _ in range(MAX_ROUNDS - 1):
         if not left:
@@ -120,7 +123,7 @@ def compile_c(source: str, options: CompileOptions | None = None) -> Compilation
         done = _run(source, added, options, deadline, vmlinux=vmlinux)
         total += done.ms
         left = () if done.limit else missing.find(source, done.found, frozenset(m.what for m in added), files)
-    if options.fix_includes:
+    if options.fix_includes or copied:
         lacking = left
     else:
         done = first
@@ -138,8 +141,8 @@ def compile_c(source: str, options: CompileOptions | None = None) -> Compilation
         compiler_version(max(_WORTH_STARTING, deadline - time.monotonic()), options.clang),
         total,
         done.limit,
-        ()
-        if done.limit
+        copied
+        if copied or done.limit
         else remarks(
             source,
             done.object is not None,

@@ -39,6 +39,16 @@ _SECTIONS: Final = {
 _STACK: Final = re.compile(r"BPF stack limit")  # clang has no name for this error
 
 
+def foreign(source: str) -> tuple[Remark, ...]:
+    """The remark on a source that does not compile because it was copied with what is no C, or with the program for
+    user space. Whatever else is found in such a text comes of it."""
+    found = pasted_fix(CText(source)) or misuse.user_part(CTree(source))
+    if found is None:
+        return ()
+    told, line, fix = found
+    return (Remark(told, line=line, fix=fix),)
+
+
 def remarks(
     source: str,
     ok: bool,
@@ -58,9 +68,6 @@ def remarks(
     """
     text = CText(source)
     listed = tuple(found)
-    foreign = () if ok else tuple(_foreign(text))
-    if foreign:
-        return foreign  # what else is found in such a text comes of it
     return (
         *(() if ok else _inside_the_kernel(text)),
         *_lacking(text, ok, lacking, lines, frozenset(left_out), added),
@@ -70,14 +77,6 @@ def remarks(
         *_misused(source, ok, listed),
         *_without_section(text),
     )
-
-
-def _foreign(text: CText) -> Iterator[Remark]:
-    """A source that was copied with what is no C, or with the program for user space."""
-    found = pasted_fix(text) or misuse.user_part(CTree(text.source))
-    if found is not None:
-        told, line, fix = found
-        yield Remark(told, line=line, fix=fix)
 
 
 def _inside_the_kernel(text: CText) -> Iterator[Remark]:

@@ -276,6 +276,14 @@ def _number(facts: Facts, made: Cause) -> Advice:
                 CauseKind.NOT_A_POINTER,
                 made.step,
             )
+        if base == t.PTR_TO_BTF_ID:
+            return Advice(
+                f"{facts.name} is what {there} loads from a kernel object: the verifier follows pointers to structs "
+                "there; anything else, such as the address of a text, is a number to it.",
+                f"a call that reads memory wherever it is: {_READS}",
+                CauseKind.NOT_A_POINTER,
+                made.step,
+            )
         if base == t.PTR_TO_MAP_VALUE:
             return Advice(
                 f"{facts.name} is what {there} loads from a map value: a pointer stored there is a number when it is "

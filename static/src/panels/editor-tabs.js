@@ -168,6 +168,17 @@ export class FileTabs {
     else this.focus();
   }
 
+  /** A header that the source includes and that is not here, empty, for its text. @param {string} name */
+  write(name) {
+    const { files } = this.store.state;
+    const wrong = name in files ? "" : wrongName(name, files);
+    setText(this.said, wrong || `Paste the text of ${name} here, and run again.`);
+    this.shown();
+    if (wrong) return;
+    this.change({ [name]: "", ...files }, name);
+    this.focus();
+  }
+
   remove() {
     const { files, file } = this.store.state;
     const text = files[file];

@@ -399,6 +399,7 @@ export class Editor extends Panel {
     const parts = offers(compile, load, {
       jump: (line, file) => this.jump(line, file),
       addMissing: () => this.scope.run({ fix_includes: true }),
+      write: (name) => this.tabs.write(name),
       apply: (fix) => this.apply(fix.edits),
     });
     this.missing.hidden = !parts.length;

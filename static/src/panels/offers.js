@@ -1,14 +1,14 @@
 /** What clang and the loader said of the source, each with what can be done about it in one click. */
-import { lineName } from "../core/files.js";
+import { lineName, wrongName } from "../core/files.js";
 import { h } from "../ui/dom.js";
 import { count } from "../ui/format.js";
 
 const MOST = 6;
 
 /** @import { Stages } from "../core/store.js" */
-/** @import { Fix, Remark } from "../types/messages.js" */
+/** @import { Fix, Missing, Remark } from "../types/messages.js" */
 
-/** @typedef {{jump: (line: number, file?: string) => void, addMissing: () => void, apply: (fix: Fix) => void}} Acts */
+/** @typedef {{jump: (line: number, file?: string) => void, addMissing: () => void, write: (name: string) => void, apply: (fix: Fix) => void}} Acts */
 
 /**
  * @param {Stages["compile"]} compile
@@ -30,7 +30,12 @@ export function offers(compile, load, acts) {
         "div",
         { class: "offer" },
         h("ul", null, missing.map((m) => h("li", null, m.message || `${m.what} is missing`))),
-        h("button", { type: "button", class: "button primary", on: { click: acts.addMissing } }, missing.length === 1 ? `Add ${missing[0].add || "it"}` : "Add them"),
+        missing
+          .map((m) => (m.absent ? headerName(m.what) : ""))
+          .filter(Boolean)
+          .slice(0, MOST)
+          .map((name) => h("button", { type: "button", class: "button primary", on: { click: () => acts.write(name) } }, `Paste ${name}`)),
+        h("button", { type: "button", class: missing.every((m) => m.absent) ? "button" : "button primary", on: { click: acts.addMissing } }, addsMissing(missing)),
       ),
     );
   if (added.length)
@@ -48,6 +53,19 @@ export function offers(compile, load, acts) {
     parts.push(missing.length ? h("details", null, h("summary", null, count(errors.length, "error")), list) : list);
   }
   return parts;
+}
+
+/** What the button says that compiles with everything that is missing. @param {Missing[]} missing */
+function addsMissing(missing) {
+  const one = missing.length === 1;
+  if (missing.every((m) => m.absent)) return `Go on without ${one ? missing[0].what : "them"}`;
+  return one ? `Add ${missing[0].add || "it"}` : "Add them";
+}
+
+/** The name that a header has beside the source; "" for one that cannot stand there. @param {string} what as the source includes it */
+function headerName(what) {
+  const name = what.replace(/^(?:\.{1,2}\/)+/, "");
+  return wrongName(name, {}) ? "" : name;
 }
 
 /** @param {number} line @param {Acts} acts @param {string} [file] */

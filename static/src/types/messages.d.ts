@@ -1911,6 +1911,8 @@ export interface Missing {
   add: string;
   /** a sentence */
   message: string;
+  /** `what` is a header that is not there: the run is without it */
+  absent?: true;
 }
 
 /** A change of the user's source. */

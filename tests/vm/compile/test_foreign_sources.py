@@ -164,3 +164,9 @@ def test_cilium_s_section_macro() -> None:
     assert remark.fix is not None
     fixed = apply(source, remark.fix)
     assert "#define __section(x)" in fixed and compile_c(fixed).ok
+
+
+def test_nothing_is_missing_from_a_source_that_was_copied_with_something() -> None:
+    for source in (COPIED["HTML"], f"{PLAIN}\n{USER}"):
+        done = compile_c(source)
+        assert (done.ok, done.missing, done.added) == (False, (), ())

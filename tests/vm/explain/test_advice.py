@@ -418,6 +418,18 @@ def test_an_address_read_from_the_context_of_a_tracing_program() -> None:
     assert "bpf_probe_read_kernel()" in failure.needed
 
 
+def test_an_address_read_from_a_kernel_object() -> None:
+    failure = refused_c(
+        """SEC("lsm/file_open") int BPF_PROG(opened, struct file *file, int ret) {
+            const unsigned char *name = file->f_path.dentry->d_name.name;
+            return name[0] == 'x' ? -1 : 0;
+        }""",
+        head='#include "vmlinux.h"\n#include <bpf/bpf_helpers.h>\n#include <bpf/bpf_tracing.h>\n',
+    )
+    assert "loads from a kernel object" in failure.explanation
+    assert "bpf_probe_read_kernel()" in failure.needed
+
+
 def test_a_packet_pointer_that_a_call_took_away() -> None:
     failure = refused(
         """
