@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 from vm.isa import opcodes as o
@@ -100,9 +101,22 @@ def report(programs: list[ProgramLog], reader: Reader) -> LogReport:
         wrapper_of(reader.unwrapper),
         tuple(reader.unwrapper.carriers),
         era_of(reader),
-        tuple(programs),
+        tuple(_named(program, programs) for program in programs),
         _chosen(programs),
     )
+
+
+def _named(program: ProgramLog, programs: list[ProgramLog]) -> ProgramLog:
+    """A program with its name, where only another error of the text has it that was made of the same log: ebpf-go
+    tells the last lines twice."""
+    if program.name or program.message is None or program.insn is None:
+        return program
+    same = {
+        each.name
+        for each in programs
+        if each.name and each.insn == program.insn and each.message and each.message.text == program.message.text
+    }
+    return replace(program, name=same.pop()) if len(same) == 1 else program
 
 
 def wrapper_of(seen: Unwrapper) -> str:

@@ -123,6 +123,11 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         + "\n\nlibbpf: -- END LOG --\nlibbpf: failed to load program 'x'\n",
         {"message": INV, "insn": 2, "wrapper": "libbpf", "program": "x"},
     ),
+    "an error of ebpf-go, and then the end of its log": (
+        f"x_test.go:2: program x: load program: permission denied: {OLD[2]}: {INV} (6 line(s) omitted)\n"
+        "    Verifier error tail: load program: permission denied:\n" + "".join(f"\t{line}\n" for line in (*OLD, INV)),
+        {"message": INV, "insn": 2, "program": "x", "programs": 2},
+    ),
     "another program's name behind the mark": (
         "libbpf: prog 'x': -- BEGIN PROG LOAD LOG --\n"
         + "\n".join((*OLD, INV, "-- END PROG LOAD LOG --"))
