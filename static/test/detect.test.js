@@ -18,6 +18,7 @@ const TEXTS = [
   ["b700000002000000 95", "hex", undefined, false],
   [LOG, "log", "log", true],
   ["R1 !read_ok", "log", "log", false],
+  ["libbpf: failed to load object 'x.bpf.o'\nFailed to load and verify BPF skeleton\n", "log", "log", true],
   [JSON.stringify({ level: "error", msg: LOG }), "log", "log", true],
   [JSON.stringify({ log: `bpf: Failed to load program: Permission denied\n${LISTING}R1 invalid mem access 'inv'\n` }), "log", "log", true],
   [`bpf: Failed to load program: Permission denied\n${LISTING}`, "log", "log", true],

@@ -99,6 +99,9 @@ def test_what_is_no_source_is_said_and_not_compiled(recorded_tab: Tabs, name: st
     expect(note(page)).to_contain_text(f"This looks like a {word}")
     assert len([m for m in tab.said if m["type"] == "run"]) == sent
     expect(note(page)).to_contain_text("The stages and panels still show the last run")
+    # What this page takes instead stands at the end of the sentence: none of it is cut.
+    whole = "e => e.scrollHeight <= e.clientHeight + 1 && e.scrollWidth <= e.clientWidth"
+    assert page.locator("bs-pipeline .note-text").evaluate(whole)
     paste(page, 'SEC("xdp")\nint p(void *ctx)\n{\n\treturn 1;\n}\n')
     expect(note(page)).not_to_contain_text("This looks like")
     tab.check()

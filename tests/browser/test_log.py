@@ -58,6 +58,16 @@ def paste(page: Any, text: str) -> None:
     page.evaluate(PASTE, text)
 
 
+def test_a_loader_s_lines_without_a_log_say_where_it_is(tab: Tabs) -> None:
+    made = tab()
+    page = made.open()
+    paste(page, "libbpf: failed to load object 'x.bpf.o'\nlibbpf: failed to load BPF skeleton 'x_bpf': -13\n")
+    expect(page.locator(".kind-select")).to_have_value("log")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("bs-why")).to_contain_text("between the loader's BEGIN and END")
+    made.check()
+
+
 def read(page: Any) -> Any:
     """Press the key that runs, and wait for what the log says."""
     page.keyboard.press("Control+Enter")

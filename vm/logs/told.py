@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from vm.logs.values import Cause, Era, LogReport, ProgramLog
+from vm.logs.values import Cause, Era, LogReport, ProgramLog, Verdict
 from vm.verifier.rules.catalogue import rule_named
 
 
@@ -95,6 +95,11 @@ def text(file: str, report: LogReport) -> str:
     lines = [f"{file}: {program.verdict.value} (read from a log{': ' + read_from if read_from else ''})"]
     if report.newest_first:
         lines.append("  its lines run from the newest to the oldest: it is read from the end")
+    if program.verdict is Verdict.UNKNOWN and message is None and not program.steps:
+        lines.append(
+            "  nothing that the verifier says is in this text: its log stands between the loader's BEGIN and END, or "
+            "is printed with more verbosity"
+        )
     if program.name:
         lines.append(f"  program: {program.name}")
     if message is not None:

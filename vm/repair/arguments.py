@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from vm.btf.types import Kind
+from vm.csource.misuse import prints
 from vm.isa import opcodes as o
 from vm.kernel import types as k
 from vm.kernel.btf import kernel_btf
@@ -58,6 +59,16 @@ def other_helper(scene: Scene) -> Iterator[Candidate]:
             f"Call {other}() instead of {name}()", f"This program may not call {name}().",
             (replaced(scene.tree, function, other),),
         )  # fmt: skip
+
+
+def printed(scene: Scene) -> Iterator[Candidate]:
+    """bpf_printk() for a bpf_trace_printk() that was given no size."""
+    call = call_at(scene, scene.insn_idx)
+    if call is None:
+        return
+    for why, line, fix in prints(scene.tree):
+        if line == scene.tree.line(call.start_byte):
+            yield Candidate(fix.title, why, fix.edits)
 
 
 def other_map(scene: Scene) -> Iterator[Candidate]:

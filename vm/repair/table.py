@@ -41,7 +41,7 @@ _INDEX: Final = (
     arguments.reserved_size,
     whole.static_function,
 )
-_SIZE: Final = (nulls.missing_check, sizes.size_bound, bounds.index_bound, offsets.in_call,
+_SIZE: Final = (arguments.printed, nulls.missing_check, sizes.size_bound, bounds.index_bound, offsets.in_call,
                 arguments.reserved_size, whole.static_function)  # fmt: skip
 _ARGUMENT: Final = (
     nulls.missing_check, held.released_twice, stale.stale_pointers, arguments.argument, arguments.other_map,
@@ -72,7 +72,7 @@ RULES: Final[dict[str, tuple[Generator, ...]]] = {
     "stack-indirect-read-uninitialized": (returns.initialised,),
     "write-to-read-only": (whole.writable_slice, whole.writable, whole.read_only),
     "allocation-size-not-constant": (arguments.reserved_size,),
-    "zero-sized-read": (arguments.pushed, arguments.other_map, sizes.size_bound, maps.with_keys),
+    "zero-sized-read": (arguments.printed, arguments.pushed, arguments.other_map, sizes.size_bound, maps.with_keys),
     "map-type-not-for-helper": (arguments.other_map, arguments.other_map_type, maps.without_keys),
     "map-struct-read-only": (maps.inner_lookup,),
     "map-struct-unsupported": (maps.inner_lookup,),

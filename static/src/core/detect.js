@@ -30,6 +30,7 @@ const SECTION = /^\s*SEC\s*\(/m;
 const LOG = [
   /\bprocessed \d+ insns \(limit \d+\)/,
   /-- BEGIN PROG LOAD LOG --/,
+  /^libbpf: \S/m,
   /^.{0,80}?\b\d+: (?:\([0-9a-f]{2}\) .*; )?(?:frame\d+: ?)?R\d+(?:_[a-z]+)?=\S/m,
   /^.{0,80}?\bfrom \d+ to \d+(?: \(speculative execution\))?: (?:frame\d+: ?)?R\d/m,
   /\bR\d+ (?:!read_ok|invalid mem access|unbounded memory access|type=\w+ expected=|(?:min|max) value is|pointer arithmetic|offset is outside)/,

@@ -30,12 +30,16 @@ export function offers(compile, load, acts) {
         "div",
         { class: "offer" },
         h("ul", null, missing.map((m) => h("li", null, m.message || `${m.what} is missing`))),
-        missing
-          .map((m) => (m.absent ? headerName(m.what) : ""))
-          .filter(Boolean)
-          .slice(0, MOST)
-          .map((name) => h("button", { type: "button", class: "button primary", on: { click: () => acts.write(name) } }, `Paste ${name}`)),
-        h("button", { type: "button", class: missing.every((m) => m.absent) ? "button" : "button primary", on: { click: acts.addMissing } }, addsMissing(missing)),
+        h(
+          "span",
+          { class: "offer-acts" },
+          missing
+            .map((m) => (m.absent ? headerName(m.what) : ""))
+            .filter(Boolean)
+            .slice(0, MOST)
+            .map((name) => h("button", { type: "button", class: "button primary", on: { click: () => acts.write(name) } }, `Paste ${name}`)),
+          h("button", { type: "button", class: missing.every((m) => m.absent) ? "button" : "button primary", on: { click: acts.addMissing } }, addsMissing(missing)),
+        ),
       ),
     );
   if (added.length)

@@ -71,6 +71,13 @@ const uncovered = (message) => Boolean(message?.not_covered?.length || (message 
 /** Which of several runs is in view. @param {NonNullable<Stages["run"]>} run @param {number} packet */
 const whichRun = (run, packet) => ((run.runs?.length ?? 0) > 1 ? `${run.recorded ? "event" : "packet"} ${packet + 1} of ${run.runs?.length} ` : "");
 
+/** What a source does not compile without. @param {import("../types/messages.js").Missing[]} missing */
+function lacking(missing) {
+  const names = missing.map((each) => each.what).join(", ");
+  if (missing.every((each) => each.absent)) return `Not here: ${names}. Paste its text with the button below the source, or go on without it.`;
+  return `Not declared: ${names}. The button below the source adds what is missing.`;
+}
+
 /**
  * What a stage says in a sentence: text, or a list of texts and terms with a definition.
  * @param {StageName} stage
@@ -86,10 +93,7 @@ function sentence(stage, stages, packet = 0, rest = "") {
   if (m.status === "working") return m.summary || WORKING[stage];
   if (m.not_covered?.length)
     return `not emulated: ${notEmulated(m.not_covered)}. ${stage === "verify" || stage === "load" ? "This is not a verdict: neither accepted nor rejected." : "The verdict is valid."}`;
-  if (stage === "compile" && m.status === "failed" && compile?.missing?.length) {
-    const { missing } = compile;
-    return `Not declared: ${missing.map((x) => x.what).join(", ")}. The button below the source adds what is missing.`;
-  }
+  if (stage === "compile" && m.status === "failed" && compile?.missing?.length) return lacking(compile.missing);
   if (m.message && m.status !== "done") return stage === "run" && uncovered(m) ? `${ending(m.message)} The verdict is valid.` : m.message;
   if (stage === "verify" && verify)
     return [
@@ -297,6 +301,7 @@ export class Pipeline extends Panel {
     const made = h("span", null, text);
     if (made.textContent !== this.text.textContent) this.text.replaceChildren(...made.childNodes);
     setAttr(this.note, "data-tone", tone);
+    setAttr(this.note, "data-whole", status.state === "error" ? "" : null);
     setAttr(this.note, "title", this.text.querySelector(".term") ? null : this.text.textContent);
   }
 }

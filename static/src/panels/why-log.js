@@ -49,6 +49,9 @@ export function readFromLog(from, state, links) {
         pair("Missing", from.cut.map((each) => (Object.hasOwn(CUT, each) ? CUT[each] : each)).join(", ")),
       ),
       from.newest_first ? h("p", { class: "hint" }, "The lines of this text run from the newest to the oldest. It was read from the end; the panel Log shows it in the order in which it was printed.") : null,
+      from.verdict === "unknown" && !verify?.message && !from.states && from.insns_processed === null
+        ? h("p", null, "Nothing that the verifier says is in this text: its log stands between the loader's BEGIN and END, or is printed with more verbosity.")
+        : null,
       h("p", { class: "hint" }, from.states ? "States are shown as far as the text prints them. What it does not print is left empty." : "The text prints no register states, so there are none to show."),
       from.diagnosis.length ? [h("h4", null, "The kernel's own diagnosis"), h("pre", { class: "diagnosis", tabindex: "0", role: "region", "aria-label": "The kernel's own diagnosis" }, from.diagnosis.join("\n"))] : null,
       from.programs.length > 1 ? programs(from, links) : null,

@@ -224,3 +224,17 @@ int BPF_PROG(prog, bool preempt, struct task_struct *prev)
 }
 """
     assert not any("copy of 0" in each.title for each in found(text + LICENSE))
+
+
+def test_a_printed_number_is_not_made_a_size() -> None:
+    """The number of bpf_trace_printk("pid %d", pid) is its size for the verifier, and a bound would be accepted."""
+    text = """SEC("tracepoint/syscalls/sys_enter_write")
+int f(void *ctx)
+{
+    int pid = bpf_get_current_pid_tgid() >> 32;
+    bpf_trace_printk("pid %d\\n", pid);
+    return 0;
+}
+"""
+    first = found(HEAD + text + LICENSE)[0]
+    assert first.title == "Call bpf_printk() instead"
