@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/time.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -222,6 +223,19 @@ static void set(const char *path, const char *value)
 	}
 }
 
+// libbpf reads the configuration of the running kernel, for __kconfig variables, from this place.
+static void place_config(void)
+{
+	struct utsname kernel;
+	char path[sizeof kernel.release + 16];
+	if (access("/config", R_OK) || uname(&kernel))
+		return;
+	snprintf(path, sizeof path, "/boot/config-%s", kernel.release);
+	mkdir("/boot", 0755);
+	if (symlink("/config", path))
+		printf("%s was not made\n", path);
+}
+
 static void ring(int number)
 {
 	(void)number;
@@ -248,6 +262,7 @@ int main(void)
 	set("/proc/sys/net/core/bpf_jit_harden", "0");
 	set("/proc/sys/kernel/kptr_restrict", "0");
 	set("/proc/sys/kernel/perf_event_paranoid", "-1");
+	place_config();
 	for (int i = 0; i < 200 && !out; i++) {
 		out = fopen("/dev/vport0p1", "w");
 		if (!out)
