@@ -14,6 +14,7 @@ from vm.verifier.report.state_text import TypeNames, state_text
 
 BPF_LOG_MIN_ALIGNMENT = 8
 BPF_LOG_ALIGNMENT = 40
+_MOST_PRINTED = 1023  # bytes of one verbose(): BPF_VERIFIER_TMP_LOG_SIZE less the end of the text
 
 # isspace() in the kernel's C locale (and 0xa0, which UTF-8 text never holds alone).
 _SPACE = " \t\n\v\f\r"
@@ -32,9 +33,12 @@ class RenderedLog(NamedTuple):
 
 
 def line_text(info: LineInfo) -> str:
-    """The text verbose_linfo() prints for a record, with its newline."""
+    """The text verbose_linfo() prints for a record, with its newline; the end of a very long line is missing."""
     file = info.file.rsplit("/", 1)[-1]
-    return f"{info.text.lstrip(_SPACE)} @ {file}:{info.line}\n"
+    text = info.text.lstrip(_SPACE)
+    if len(text) > _MOST_PRINTED // 4:  # of no character are there more than four bytes
+        text = text.encode("utf-8", "surrogateescape")[:_MOST_PRINTED].decode("utf-8", "replace")
+    return f"{text} @ {file}:{info.line}\n"
 
 
 def vlog_alignment(pos: int) -> int:
