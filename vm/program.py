@@ -56,6 +56,7 @@ class MapSpec:
     `inner` is the template of a map-in-map. `init_slots` maps slot -> index into Object.maps
     (map-in-map) or function name (PROG_ARRAY), as libbpf's static initialisation does.
     `vmlinux_value_type_id` is the kernel's type of a struct_ops map's value.
+    `numa_node` counts with BPF_F_NUMA_NODE only.
     """
 
     name: str
@@ -73,6 +74,7 @@ class MapSpec:
     inner: MapSpec | None = None
     init_slots: tuple[tuple[int, int | str], ...] = ()
     vmlinux_value_type_id: int = 0
+    numa_node: int = 0
 
 
 UNRESOLVED_CORE: Final = "core"

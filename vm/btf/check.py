@@ -8,6 +8,8 @@ from vm.btf.types import EXTERN, MAX_USER_BTF, MAX_USER_TYPES, MODIFIERS, Btf, K
 _CONTAINS = MODIFIERS | {Kind.ARRAY, Kind.VAR}
 _HOLDS = _CONTAINS | {Kind.STRUCT, Kind.UNION, Kind.DATASEC}
 
+_MOST_BYTES = 0xFFFFFFFF  # what sizes of types are counted in has 32 bits
+
 
 def from_untrusted(data: bytes) -> Btf:
     """Parse and check BTF that a user sent; InputError says what is wrong."""
@@ -77,11 +79,14 @@ def _check_cycles(btf: Btf) -> None:
 
 
 def kernel_accepts(btf: Btf) -> bool:
-    """Whether the kernel would take it: every function names its parameters (btf_func_check()).
+    """Whether the kernel would take it: functions name their parameters (btf_func_check()), no array is too long.
 
-    libbpf names those of external functions itself; where the kernel refuses, it loads programs without BTF.
+    An array has less than 4 GiB (btf_array_resolve()); one is what a number in a map's definition is written as.
+    libbpf names the parameters of external functions itself; where the kernel refuses, it loads programs without BTF.
     """
     for found in btf:
+        if found.kind is Kind.ARRAY and found.nelems * btf.size_of(found.type_id) > _MOST_BYTES:
+            return False
         if found.kind is not Kind.FUNC or found.linkage == EXTERN:
             continue
         if any(not p.name and p.type_id for p in btf.type(found.type_id).params):

@@ -7,9 +7,11 @@ net/core/sock_map.c, the functions named *_alloc_check and *_alloc.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
+from vm.btf.types import Btf
+from vm.kernel import record as rec
 from vm.kernel import types as t
 from vm.kernel.release import LINUX
 from vm.program import MapSpec
@@ -25,6 +27,17 @@ _MAX_HASHES: Final = 15
 _PER_CPU: Final = 32 << 10  # PCPU_MIN_UNIT_SIZE
 _CPUS: Final = 8192  # NR_CPUS
 _MAX_ARENA_PAGES: Final = 1 << 20  # 4 GiB
+_MAX_BUCKETS: Final = 1 << 27  # buckets of 16 bytes, a power of two of them, in less than 4 GiB
+_MAX_SOCKET_KEY: Final = 512  # MAX_BPF_STACK
+_NUMA_NODES: Final = 1  # of the machine
+# Types of maps that no map of maps holds: those without map_meta_equal().
+_NEVER_INSIDE: Final = frozenset(
+    {
+        t.BPF_MAP_TYPE_PROG_ARRAY, t.BPF_MAP_TYPE_CGROUP_STORAGE, t.BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE,
+        t.BPF_MAP_TYPE_STRUCT_OPS,
+    }
+)  # fmt: skip
+_LRU: Final = frozenset({t.BPF_MAP_TYPE_LRU_HASH, t.BPF_MAP_TYPE_LRU_PERCPU_HASH})
 
 
 def _entries(spec: MapSpec) -> str:
@@ -56,11 +69,15 @@ def _no_key(spec: MapSpec) -> str:
 
 
 def _hash(spec: MapSpec) -> str:
-    lru = spec.map_type in (t.BPF_MAP_TYPE_LRU_HASH, t.BPF_MAP_TYPE_LRU_PERCPU_HASH)
+    lru = spec.map_type in _LRU
+    if lru and spec.map_flags & t.BPF_F_NO_COMMON_LRU and spec.map_flags & t.BPF_F_NUMA_NODE:
+        return "a map with the flag BPF_F_NO_COMMON_LRU cannot have BPF_F_NUMA_NODE"
     if lru and spec.map_flags & t.BPF_F_NO_PREALLOC:
         return "LRU maps cannot have the flag BPF_F_NO_PREALLOC"
     if not lru and spec.map_flags & t.BPF_F_NO_COMMON_LRU:
         return "only LRU maps can have the flag BPF_F_NO_COMMON_LRU"
+    if spec.max_entries > _MAX_BUCKETS:
+        return f"max_entries is {spec.max_entries}; a hash map has at most {_MAX_BUCKETS}"
     return f"its elements have more than {_MAX_VALUE} bytes" if spec.key_size + spec.value_size >= _MAX_VALUE else ""
 
 
@@ -100,7 +117,11 @@ def _storage(spec: MapSpec) -> str:
 
 
 def _inner(spec: MapSpec) -> str:
-    return "" if spec.inner else "it holds maps, and what they look like is not given; add __array(values, …)"
+    if not spec.inner:
+        return "it holds maps, and what they look like is not given; add __array(values, …)"
+    if spec.inner.map_type in _NEVER_INSIDE:
+        return f"no map of maps holds maps of the type {t.enum_name('bpf_map_type', spec.inner.map_type)}"
+    return ""
 
 
 def _arena(spec: MapSpec) -> str:
@@ -119,6 +140,12 @@ def _queued(spec: MapSpec) -> str:
     return "" if spec.value_size <= _MAX_QUEUED else f"its values have more than {_MAX_QUEUED} bytes"
 
 
+def _queue(spec: MapSpec) -> str:
+    """A queue has one free place, and its length is counted in 32 bits."""
+    whole = spec.value_size * (spec.max_entries + 1)
+    return "" if whole < 1 << 32 else f"its {spec.max_entries} values have more than 4 GiB"
+
+
 def _percpu(spec: MapSpec) -> str:
     return (
         "" if -(-spec.value_size // 8) * 8 <= _PER_CPU else f"its values have more than {_PER_CPU} bytes, for each CPU"
@@ -129,6 +156,18 @@ def _cgroup_storage(spec: MapSpec) -> str:
     if spec.key_size not in (8, 16):
         return f"its keys must be a cgroup's number or a struct bpf_cgroup_storage_key, not {spec.key_size} bytes"
     return "cgroup storage has no max_entries" if spec.max_entries else ""
+
+
+def _socket_hash(spec: MapSpec) -> str:
+    if spec.key_size > _MAX_SOCKET_KEY:
+        return f"its keys have more than {_MAX_SOCKET_KEY} bytes"
+    if spec.max_entries > _MAX_BUCKETS:
+        return f"max_entries is {spec.max_entries}; there can be {_MAX_BUCKETS}"
+    return ""
+
+
+def _operations(spec: MapSpec) -> str:
+    return "" if spec.vmlinux_value_type_id else 'maps of struct_ops are made of a variable in SEC(".struct_ops") only'
 
 
 def _cpus(spec: MapSpec) -> str:
@@ -153,11 +192,11 @@ _CHECKS: Final[dict[int, tuple[Check, ...]]] = {
     t.BPF_MAP_TYPE_PERF_EVENT_ARRAY: _FD_ARRAY,
     t.BPF_MAP_TYPE_CGROUP_ARRAY: _FD_ARRAY,
     t.BPF_MAP_TYPE_ARRAY_OF_MAPS: (*_FD_ARRAY, _inner),
-    t.BPF_MAP_TYPE_HASH_OF_MAPS: (_entries, _key, _value4, _inner),
+    t.BPF_MAP_TYPE_HASH_OF_MAPS: (_entries, _key, _value4, _hash, _inner),
     t.BPF_MAP_TYPE_STACK_TRACE: (_entries, _key4, _stack_trace),
     t.BPF_MAP_TYPE_LPM_TRIE: (_entries, _lpm, _value),
-    t.BPF_MAP_TYPE_QUEUE: _QUEUE,
-    t.BPF_MAP_TYPE_STACK: _QUEUE,
+    t.BPF_MAP_TYPE_QUEUE: (*_QUEUE, _queue),
+    t.BPF_MAP_TYPE_STACK: (*_QUEUE, _queue),
     t.BPF_MAP_TYPE_BLOOM_FILTER: _QUEUE,
     t.BPF_MAP_TYPE_RINGBUF: (_entries, _ring),
     t.BPF_MAP_TYPE_USER_RINGBUF: (_entries, _ring),
@@ -172,7 +211,8 @@ _CHECKS: Final[dict[int, tuple[Check, ...]]] = {
     t.BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE: (_value, _cgroup_storage, _percpu),
     t.BPF_MAP_TYPE_XSKMAP: (_entries, _key4, _value4),
     t.BPF_MAP_TYPE_SOCKMAP: _PORTS,
-    t.BPF_MAP_TYPE_SOCKHASH: (_entries, _key, _value4or8),
+    t.BPF_MAP_TYPE_SOCKHASH: (_entries, _key, _value4or8, _socket_hash),
+    t.BPF_MAP_TYPE_STRUCT_OPS: (_operations,),
     t.BPF_MAP_TYPE_REUSEPORT_SOCKARRAY: _PORTS,
     t.BPF_MAP_TYPE_ARENA: (_entries, _arena),
 }
@@ -252,6 +292,8 @@ def _flags(spec: MapSpec) -> str:
         known = sum(value for _, value in _FLAG_NAMES if value & wrong)
         names += [f"{wrong & ~known:#x}"] if wrong & ~known else []
         return f"its type does not take the flag{'s' if len(names) > 1 else ''} {', '.join(names)}"
+    if spec.map_flags & t.BPF_F_NUMA_NODE and spec.numa_node >= _NUMA_NODES:
+        return f"there is no NUMA node {spec.numa_node}"
     for both, names_ in _EXCLUSIVE:
         if spec.map_flags & both == both:
             return f"it has both {names_}"
@@ -274,3 +316,58 @@ def refusal(spec: MapSpec) -> str:
         if why:
             return why
     return refusal(spec.inner) if spec.inner else ""
+
+
+# What an element of a map of maps has in common with the template (bpf_map_meta_equal()): name, and how to read it.
+_EQUAL: Final[tuple[tuple[str, Callable[[MapSpec], int]], ...]] = (
+    ("type", lambda spec: spec.map_type),
+    ("key_size", lambda spec: spec.key_size),
+    ("value_size", lambda spec: spec.value_size),
+    ("map_flags", lambda spec: spec.map_flags),
+)
+
+
+def unfillable(spec: MapSpec, maps: Sequence[MapSpec], btf: Btf | None) -> str:
+    """Why libbpf could not fill a map of maps that the source initialises, "" if it can.
+
+    maps -- those of the object, which the slots number; btf -- the object's
+    """
+    if spec.inner is None:
+        return ""
+    filled: set[int] = set()
+    for slot, number in spec.init_slots:
+        if not isinstance(number, int):
+            continue
+        other = maps[number]
+        into = f"its slot [{slot}] cannot hold '{other.full_name}'"
+        filled.add(slot)
+        if spec.map_type == t.BPF_MAP_TYPE_ARRAY_OF_MAPS and slot >= spec.max_entries:
+            return f"{into}: max_entries is {spec.max_entries}"
+        if len(filled) > spec.max_entries:
+            return f"{into}: it is full, max_entries is {spec.max_entries}"
+        different = _difference(spec.inner, other, btf)
+        if different:
+            return f"{into}: {different}"
+    return ""
+
+
+def _difference(template: MapSpec, other: MapSpec, btf: Btf | None) -> str:
+    fixed_length = template.map_type == t.BPF_MAP_TYPE_XSKMAP or (
+        template.map_type == t.BPF_MAP_TYPE_ARRAY and not template.map_flags & t.BPF_F_INNER_MAP
+    )
+    for name, read in (*_EQUAL, *((("max_entries", _length),) if fixed_length else ())):
+        if read(template) != read(other):
+            return f"its {name} is {read(other)}, and that of the maps in 'values' is {read(template)}"
+    if btf is not None and _fields(template, btf) != _fields(other, btf):
+        return "its values have other locks, timers or kernel pointers than those of the maps in 'values'"
+    return ""
+
+
+def _length(spec: MapSpec) -> int:
+    return spec.max_entries
+
+
+def _fields(spec: MapSpec, btf: Btf) -> tuple[rec.RecordField, ...]:
+    if not spec.btf_value_type_id:
+        return ()
+    return tuple(rec.parse_fields(btf, spec.btf_value_type_id, rec.MAP_VALUE_FIELDS, spec.value_size).fields)

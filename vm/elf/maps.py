@@ -6,10 +6,10 @@ import re
 from dataclasses import replace
 from typing import Final
 
-from vm.btf.types import STATIC, Btf, Kind, Type
+from vm.btf.types import GLOBAL, STATIC, Btf, Kind, Type
 from vm.elf.legacy import legacy_maps
 from vm.elf.placed import NAME_LEN, PlacedMap
-from vm.elf.reader import SHT_NOBITS, SHT_PROGBITS, ElfFile, Section, Symbol
+from vm.elf.reader import SHT_NOBITS, SHT_PROGBITS, STT_FUNC, ElfFile, Section, Symbol
 from vm.errors import InputError
 from vm.kernel import types as t
 from vm.program import MapSpec
@@ -31,6 +31,7 @@ _NO_BTF: Final = _MAP_IN_MAP | {
     t.BPF_MAP_TYPE_SOCKMAP,
     t.BPF_MAP_TYPE_SOCKHASH,
 }
+_PINNINGS: Final = (0, 1)  # LIBBPF_PIN_NONE, LIBBPF_PIN_BY_NAME
 _RINGBUFS: Final = frozenset({t.BPF_MAP_TYPE_RINGBUF, t.BPF_MAP_TYPE_USER_RINGBUF})
 
 
@@ -59,6 +60,8 @@ def _btf_maps(elf: ElfFile, btf: Btf | None) -> list[PlacedMap]:
         var = btf.type(info.type_id)
         if not var.name or info.offset + info.size > section.size:
             raise InputError(f"The definition of map '{var.name}' lies outside the section .maps.")
+        if var.linkage != GLOBAL:
+            raise InputError(f"Map '{var.name}' is static or __hidden; libbpf takes only maps that are neither.")
         definition = btf.skip_modifiers(var.type_id)
         if definition.kind is not Kind.STRUCT:
             raise InputError(f"Map '{var.name}' is not defined by a struct.")
@@ -68,24 +71,35 @@ def _btf_maps(elf: ElfFile, btf: Btf | None) -> list[PlacedMap]:
         last = definition.members[-1]
         values_at = info.offset + last.bit_off // 8 if last.name == "values" else info.offset + info.size
         found.append((spec, info.offset, values_at, info.offset + info.size))
+    arenas = [spec.full_name for spec, *_ in found if spec.map_type == t.BPF_MAP_TYPE_ARENA]
+    if len(arenas) > 1:
+        raise InputError(f"An object can have one arena, and '{arenas[0]}' and '{arenas[1]}' are two.")
     names = {spec.full_name: number for number, (spec, *_) in enumerate(found)}
     out = []
     for spec, start, values_at, end in found:
         slots = []
         for reloc in elf.relocs.get(section.index, ()):
             if start <= reloc.offset < end:
-                slots.append(_slot(spec, elf.symbols[reloc.symbol], reloc.offset - values_at, names))
+                slots.append(_slot(elf, spec, elf.symbols[reloc.symbol], reloc.offset - values_at, names))
         out.append(PlacedMap(replace(spec, init_slots=tuple(slots)), section.index, start, False))
     return out
 
 
-def _slot(spec: MapSpec, symbol: Symbol, offset: int, names: dict[str, int]) -> tuple[int, int | str]:
+def _slot(elf: ElfFile, spec: MapSpec, symbol: Symbol, offset: int, names: dict[str, int]) -> tuple[int, int | str]:
     """What a relocation puts into a map of maps or programs (bpf_object__collect_map_relos)."""
     slot, rest = divmod(offset, 8)
     if offset < 0 or rest:
         raise InputError(f"Map '{spec.full_name}' is initialised at a place that is no element of 'values'.")
     if spec.map_type == t.BPF_MAP_TYPE_PROG_ARRAY:
+        text = elf.section(".text")
+        if symbol.type != STT_FUNC or (text is not None and symbol.section == text.index):
+            raise InputError(
+                f"Map '{spec.full_name}' is initialised with '{symbol.name}', which is no program: "
+                "it has no section of its own."
+            )
         return slot, symbol.name
+    if spec.map_type == t.BPF_MAP_TYPE_HASH_OF_MAPS and spec.key_size != 4:
+        raise InputError(f"Map '{spec.full_name}' can only be initialised if its keys have 4 bytes.")
     if symbol.name not in names:
         raise InputError(f"Map '{spec.full_name}' is initialised with '{symbol.name}', which is no map.")
     return slot, names[symbol.name]
@@ -146,11 +160,15 @@ def _definition(btf: Btf, definition: Type, name: str, *, inner: bool) -> MapSpe
             if index != len(definition.members) - 1:
                 raise InputError(f"Map '{name}': 'values' must be the last member.")
             template = _values(btf, name, numbers["type"], member.type_id)
+            if numbers["value_size"] not in (0, 4):
+                raise InputError(f"Map '{name}' has conflicting sizes of its value: {numbers['value_size']} and 4.")
             numbers["value_size"] = 4
         else:
             raise InputError(f"Map '{name}' has the unknown member '{field}'.")
     if not numbers["type"]:
         raise InputError(f"The type of map '{name}' is not given.")
+    if numbers["pinning"] not in _PINNINGS:
+        raise InputError(f"Map '{name}' has the unknown 'pinning' {numbers['pinning']}; LIBBPF_PIN_BY_NAME is one.")
     return _finish(name, numbers, key_type, value_type, template)
 
 
@@ -195,6 +213,7 @@ def _finish(name: str, numbers: dict[str, int], key_type: int, value_type: int, 
         btf_key_type_id=key_type,
         btf_value_type_id=value_type,
         inner=inner,
+        numa_node=numbers["numa_node"],
     )
 
 

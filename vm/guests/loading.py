@@ -216,7 +216,7 @@ class Load:
             (spec.map_type, spec.key_size, spec.value_size, spec.max_entries, spec.map_flags)
         ):
             attr.u32(4 * offset, value)
-        attr.text(28, spec.name.encode("ascii", "replace"))
+        attr.u32(24, spec.numa_node).text(28, spec.name.encode("ascii", "replace"))
         attr.u32(60, spec.vmlinux_value_type_id).u64(64, spec.map_extra)
         patches: list[tuple[int, Slot]] = []
         at = request.room(l.ATTR_BYTES)

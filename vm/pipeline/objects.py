@@ -90,11 +90,11 @@ def load_elf(path: Path, untyped: str = "") -> Object:
 def _with_its_maps(obj: Object) -> Object:
     """libbpf creates all maps of an object, used or not, before it loads a program (bpf_object__create_maps)."""
     from vm.elf.mapbtf import unmappable
-    from vm.elf.mapcheck import refusal
+    from vm.elf.mapcheck import refusal, unfillable
 
     btf = next((p.btf for p in obj.programs), None)
     for spec in obj.maps:
-        why = refusal(spec) or unmappable(spec, btf)
+        why = refusal(spec) or unmappable(spec, btf) or unfillable(spec, obj.maps, btf)
         if why:
             found = f"the kernel would not create the object's map '{spec.full_name or spec.name}': {why}"
             errors = tuple((p.name, f"Program '{p.name}' cannot be loaded: {found}.") for p in obj.programs)
