@@ -391,6 +391,24 @@ def _is_number(reg: RegState) -> bool:
     return reg.type == SCALAR_VALUE
 
 
+def _copied_after(facts: Facts, branch: Branch, at: int, frame: int, idx: int) -> bool:
+    """Whether the value is a copy, made after a comparison, of the register that was compared: its bounds too."""
+    recorder, other = facts.recorder, branch.insn.dst_reg
+    whole = branch.insn.code & 0x07 != o.JMP32
+    step = recorder.writer_before(at, frame, idx)
+    while step > branch.step:
+        insn = recorder.insns[recorder.insn_idx(step)]
+        if insn.code & 0x07 not in (o.ALU, o.ALU64) or o.op(insn.code) != o.MOV or o.src(insn.code) != o.X:
+            return False
+        if insn.off or (whole and insn.code & 0x07 == o.ALU):
+            return False  # what is known of all bits may say nothing about some of them
+        if insn.src_reg == other and recorder.writer_before(step, frame, other) <= branch.step:
+            return True
+        idx = insn.src_reg
+        step = recorder.writer_before(step, frame, idx)
+    return False
+
+
 def _on_a_copy(facts: Facts) -> Advice | None:
     """A comparison with a constant of another register that has the same value, or had before it was shortened."""
     frame, idx = slot_index(facts.name)
@@ -418,8 +436,8 @@ def _on_a_copy(facts: Facts) -> Advice | None:
         was = branch.before[here].regs[other]
         if not _is_number(was) or facts.origin(branch.step, here, other) != origin:
             continue
-        if other == idx:
-            continue  # of the value itself, or of what it was before: no copy
+        if other == idx or _copied_after(facts, branch, at, frame, idx):
+            continue  # of the value itself, of what it was before, or of what it was copied from later
         text = branch_text(facts.recorder.insns, branch.insn_idx)
         return Advice(
             f"The comparison in {facts.where(branch.insn_idx)} ({text}) is of a copy: what it says of r{other} does "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from vm.btf.types import COMPOSITES, Btf, Kind
 from vm.explain.facts import Advice, Facts
@@ -12,6 +12,8 @@ from vm.kernel import types as k
 from vm.kernel.btf import kernel_btf
 from vm.verifier.call.func_args import CTX_NAMES
 from vm.verifier.mem.ctx_rules import NO, CtxRules, ctx_rules
+
+_WIDEST: Final = 8  # bytes of an access
 
 
 class _Field(NamedTuple):
@@ -66,7 +68,8 @@ def context_field(facts: Facts) -> Advice:
     if not write and rule.read == NO:
         return Advice(f"{kind} programs may not read {named}.", "a field that this program type has")
     if field is not None and (off, size) != (field.start, field.size):
-        part = f"bytes {off - field.start} to {off - field.start + size - 1}"
+        first_byte = off - field.start
+        part = f"bytes {first_byte} to {first_byte + size - 1}" if size > 1 else f"byte {first_byte}"
         verb = "written" if write else "read"
         beyond = off + size > field.start + field.size
         about = f"{size} bytes at offset {off} reach beyond it" if beyond else f"{part} of it cannot be {verb} alone"
@@ -76,6 +79,12 @@ def context_field(facts: Facts) -> Advice:
             return Advice(
                 f"{named} has {field.size} bytes ({field.type}); {about}.",
                 f"an access of {width} bytes at offset {first}: one element of the array",
+            )
+        inside = _inside(field, off) if field.size > _WIDEST else None
+        if inside is not None and inside.size <= _WIDEST and not beyond:
+            return Advice(
+                f"{named}.{inside.name} has {inside.size} bytes; {size} of them cannot be {verb} alone.",
+                f"an access of {inside.size} bytes at offset {field.start + inside.start}: the whole field",
             )
         return Advice(
             f"{named} has {field.size} bytes ({field.type}); {about}.",
@@ -92,7 +101,7 @@ def _writable(struct: str, prog_type: int, attach: int, btf: Btf | None) -> str:
         if rule.write != NO and (not rule.attach or attach in rule.attach):
             at = rule.lo
             while at < rule.hi:
-                found = field_at(struct, at, btf)
+                found = field_at(struct, at, btf, rule.hi - rule.lo)
                 if found is None:
                     break
                 names.append(found.name)
@@ -102,8 +111,11 @@ def _writable(struct: str, prog_type: int, attach: int, btf: Btf | None) -> str:
     return f"a field that may be written: {', '.join(dict.fromkeys(names))}"
 
 
-def field_at(struct: str, off: int, own: Btf | None = None) -> _Field | None:
-    """The member of a struct that holds byte `off`, by the program's own BTF or the kernel's."""
+def field_at(struct: str, off: int, own: Btf | None = None, size: int = 0) -> _Field | None:
+    """The member of a struct that holds byte `off`, by the program's own BTF or the kernel's.
+
+    size -- bytes of the member that is looked for where a union has several, 0 for the first
+    """
     for btf in (kernel_btf(), own):
         found = btf.find(struct, Kind.STRUCT) if btf is not None else None
         if btf is None or found is None:
@@ -114,11 +126,24 @@ def field_at(struct: str, off: int, own: Btf | None = None) -> _Field | None:
                 continue
             inner = btf.skip_modifiers(member.type_id)
             if not member.name and inner.kind in COMPOSITES:
-                for each in inner.members:
-                    if each.name and start + each.bit_off // 8 <= off:
-                        return _field(btf, each.name, start + each.bit_off // 8, each.type_id)
+                named = [
+                    _field(btf, each.name, start + each.bit_off // 8, each.type_id)
+                    for each in inner.members
+                    if each.name and start + each.bit_off // 8 <= off
+                ]
+                exact = next((each for each in named if (each.start, each.size) == (off, size)), None)
+                if named:
+                    return exact or named[0]
             return _field(btf, member.name, start, member.type_id)
     return None
+
+
+def _inside(field: _Field, off: int) -> _Field | None:
+    """The member that holds byte `off` of the context, of a field that is a struct itself: a register of pt_regs."""
+    btf = kernel_btf()
+    found = btf.find(field.type, Kind.TYPEDEF)
+    struct = btf.skip_modifiers(found.id).name if found is not None else field.type
+    return field_at(struct, off - field.start)
 
 
 def _field(btf: Btf, name: str, start: int, type_id: int) -> _Field:
@@ -175,12 +200,17 @@ def _arguments(facts: Facts) -> Advice:
 
 
 def _missing_argument(facts: Facts) -> Advice | None:
-    """An argument that the hook's function does not have."""
+    """An argument that the hook does not have."""
     program, off = facts.env.program, facts.value("off")
+    hook = program.attach_btf_name
+    if not hook or off < 0 or off % 8 or program.prog_type not in (k.BPF_PROG_TYPE_TRACING, k.BPF_PROG_TYPE_LSM):
+        return None
+    if program.prog_type == k.BPF_PROG_TYPE_LSM or program.expected_attach_type == k.BPF_TRACE_RAW_TP:
+        return _missing_of_hook(hook, off, lsm=program.prog_type == k.BPF_PROG_TYPE_LSM)
     btf = kernel_btf()
-    found = btf.find(program.attach_btf_name, Kind.FUNC) if program.attach_btf_name else None
+    found = btf.find(hook, Kind.FUNC)
     proto = btf.type(found.type_id) if found is not None else None
-    if proto is None or off < 0 or off % 8 or program.prog_type not in (k.BPF_PROG_TYPE_TRACING, k.BPF_PROG_TYPE_LSM):
+    if proto is None:
         return None
     count = len(proto.params)
     fexit = program.expected_attach_type in (k.BPF_TRACE_FEXIT, k.BPF_MODIFY_RETURN)
@@ -191,4 +221,25 @@ def _missing_argument(facts: Facts) -> Advice | None:
         f"{program.attach_btf_name}() has {count} argument{'s' * (count != 1)}, 8 bytes of the context each{last}: "
         f"there is no argument {off // 8 + 1}.",
         f"at most {count} arguments after the name in BPF_PROG(), of the types that {program.attach_btf_name}() has",
+    )
+
+
+def _missing_of_hook(hook: str, off: int, *, lsm: bool) -> Advice | None:
+    """An argument that a tracepoint or LSM hook does not have."""
+    btf = kernel_btf()
+    if lsm:
+        found = btf.find(f"bpf_lsm_{hook.removeprefix('bpf_lsm_')}", Kind.FUNC)
+        count = len(btf.type(found.type_id).params) if found is not None else 0
+    else:
+        found = btf.find(f"btf_trace_{hook}", Kind.TYPEDEF)
+        # What the typedef's functions take first is for the kernel.
+        count = len(btf.type(btf.type(found.type_id).type_id).params) - 1 if found is not None else 0
+    what = f"The LSM hook {hook.removeprefix('bpf_lsm_')}" if lsm else f"The tracepoint {hook}"
+    result = "; the result of the programs before this one follows them" if lsm else ""
+    if found is None or off // 8 < count + lsm:
+        return None
+    return Advice(
+        f"{what} has {count} argument{'s' * (count != 1)}, 8 bytes of the context each{result}: there is none at "
+        f"offset {off}.",
+        f"at most {count} arguments after the name in BPF_PROG(), of the types that the hook has",
     )

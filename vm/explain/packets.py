@@ -24,12 +24,16 @@ _ENDS: Final = (t.PTR_TO_PACKET_END, t.PTR_TO_PACKET)
 
 
 class _Check(NamedTuple):
-    """A comparison of a packet pointer with an end: the pointer's register, as it was, and its range from then on."""
+    """A comparison of a packet pointer with an end: the pointer's register, as it was, and its range from then on.
+
+    against -- the type of the register that it was compared with
+    """
 
     branch: Branch
     name: str
     reg: RegState
     proven: int
+    against: int
 
 
 def packet(facts: Facts) -> Advice:
@@ -71,7 +75,8 @@ def packet(facts: Facts) -> Advice:
     if best.proven > 0:
         said = f"The comparison in {there} proves {number(best.proven)} bytes; the access ends at byte {end}."
         return _too_few(facts, best, said)
-    return _in_source(facts, _nothing(facts, best, there).what, 0) or _nothing(facts, best, there)
+    nothing = _nothing(facts, best, there)
+    return nothing if nothing.needed else _in_source(facts, nothing.what, 0) or nothing
 
 
 def _in_source(facts: Facts, said: str, proven: int) -> Advice | None:
@@ -197,6 +202,13 @@ def _nothing(facts: Facts, check: _Check, there: str) -> Advice:
             "front of it."
         )
         return Advice(what, "", CauseKind.CHECK_TOO_WEAK, step)
+    if check.reg.type == t.PTR_TO_PACKET_META and check.against == t.PTR_TO_PACKET_END:
+        return Advice(
+            f"{said} about the metadata: it is with data_end, and the metadata end where the packet begins.",
+            "a comparison with data: if (data_meta + length > data)",
+            CauseKind.CHECK_OF_ANOTHER_VALUE,
+            step,
+        )
     what = f"{said} on this path: it holds where its other branch goes on."
     return Advice(what, "", CauseKind.WRONG_BRANCH, step)
 
@@ -213,7 +225,7 @@ def _checks(facts: Facts, kind: int) -> list[_Check]:
             if reg.type == kind and against.type in _ENDS and against.type != kind:
                 after = branch.after[here].regs[idx] if here < len(branch.after) else reg
                 proven = after.range if after.type == kind else 0
-                found.append(_Check(branch, slot_name(here, idx), reg, proven))
+                found.append(_Check(branch, slot_name(here, idx), reg, proven, against.type))
     return found
 
 
@@ -232,7 +244,7 @@ def _too_far(facts: Facts, reg: RegState, farthest: int, checks: list[_Check]) -
     if not checks:
         ends = "may end" if reg.id else "ends"
         what = f"No comparison helps: the access {ends} {number(farthest)} bytes into the packet, and {counted}."
-        return Advice(what, *_nearer(facts, reg))
+        return Advice(what, *_nearer(facts, reg, farthest))
     name = facts.name
     if _last_byte(reg) <= t.MAX_PACKET_OFF:
         reg, name = checks[0].reg, checks[0].name
@@ -243,7 +255,7 @@ def _too_far(facts: Facts, reg: RegState, farthest: int, checks: list[_Check]) -
     if reg.id or stride <= 0:
         lies = "may lie up to" if reg.id else "lies"
         what = f"{there} proves nothing here: {name} {lies} {bytes_} bytes into the packet, and {counted}."
-        return Advice(what, *_nearer(facts, reg))
+        return Advice(what, *_nearer(facts, reg, _last_byte(reg)))
     most = min(1500, t.MAX_PACKET_OFF // stride)
     return Advice(
         f"{there} is not enough: {name} is moved on in a loop until it is {bytes_} bytes into the packet, "
@@ -255,14 +267,14 @@ def _too_far(facts: Facts, reg: RegState, farthest: int, checks: list[_Check]) -
     )
 
 
-def _nearer(facts: Facts, reg: RegState) -> tuple[str, CauseKind, int | None]:
+def _nearer(facts: Facts, reg: RegState, farthest: int) -> tuple[str, CauseKind, int | None]:
     """What is needed where the pointer lies too far, and the cause: a number that is too large, or a constant."""
     limit = number(t.MAX_PACKET_OFF)
     if not reg.id:
         return f"an access within the first {limit} bytes of the packet", CauseKind.WRONG_SIZE, None
     needed = (
         "an upper bound for what is added to the packet pointer, before it is compared with data_end: at most "
-        f"{limit} bytes with everything added; here it may be {number(reg.scalar.umax)}"
+        f"{limit} bytes with everything added; here it may be {number(farthest)}"
     )
     return needed, *_unbounded(facts)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from vm.explain.facts import Advice, Facts
-from vm.explain.program_types import type_name, types_with
+from vm.explain.program_types import hooks_with, type_name, types_with
 from vm.kernel import types as k
 from vm.kernel.func_ids import MAX_BPF_FUNC
 from vm.kernel.helpers import helper, helper_by_name, helper_proto
@@ -86,6 +86,13 @@ def call(facts: Facts) -> Advice:
         if helper_proto(program.prog_type, attach, known.id, sleepable=facts.env.sleepable) is not None:
             caps = "CAP_BPF" if facts.env.allow_ptr_leaks else "CAP_BPF and CAP_PERFMON"
             return Advice(f"{name}() requires {caps} in {kind} programs.", f"{caps} for the user who loads the program")
+    if program.prog_type in types_with(known.id) and program.prog_type != k.BPF_PROG_TYPE_TRACING:
+        hooks = ", ".join(hooks_with(program.prog_type, known.id)[:_MOST_NAMED])
+        there = f": {hooks}" if hooks else ""
+        return Advice(
+            f"{kind} programs can call {name}() at some hooks only, and this is none of them.",
+            f"a hook at which the helper can be called{there}",
+        )
     return Advice(f"{kind} programs cannot call {name}(); {_who(known.id)}.", _instead(program.prog_type, name))
 
 

@@ -8,6 +8,7 @@ from typing import Final
 from vm.explain.causes import branch_text
 from vm.explain.facts import Advice, Branch, Facts
 from vm.explain.in_source import checks_at, shown, subject
+from vm.explain.lineage import origin, read_of, value_before
 from vm.explain.related import argument, loop_bound, size_at_fault, too_wide
 from vm.explain.source_nulls import null_at_use, null_check, pointer_given
 from vm.isa import opcodes as o
@@ -22,6 +23,7 @@ from vm.verifier.state.reg import RegState
 
 _CARRIES: Final = ("branch", "move", "fill", "spill")
 _PACKETS: Final = (t.PTR_TO_PACKET, t.PTR_TO_PACKET_META)
+_SOCKETS: Final = (t.PTR_TO_SOCKET, t.PTR_TO_SOCK_COMMON, t.PTR_TO_TCP_SOCK, t.PTR_TO_XDP_SOCK)
 _TRACES: Final = frozenset(
     {
         k.BPF_PROG_TYPE_KPROBE, k.BPF_PROG_TYPE_TRACEPOINT, k.BPF_PROG_TYPE_PERF_EVENT,
@@ -88,10 +90,34 @@ def _joined_checks(facts: Facts) -> Advice:
     )
 
 
+def _of_its_kind(facts: Facts) -> Advice:
+    """A computation with a pointer of a kind that takes none."""
+    reg, insn, before = facts.reg, facts.insn, facts.recorder.raw_before(facts.at)
+    if reg is None or insn.code & 0x07 not in (o.ALU, o.ALU64) or not before:
+        return Advice()
+    sides = [before[-1].regs[insn.dst_reg]] + [before[-1].regs[insn.src_reg]] * (o.src(insn.code) == o.X)
+    kinds = [t.base_type(each.type) for each in sides]
+    if t.PTR_TO_PACKET_END in kinds:
+        return Advice(
+            f"{facts.name} is the end of the packet, with which the verifier lets no program compute: it is a limit to "
+            "compare with.",
+            "the number on the other side of the comparison: if (data + length > data_end) instead of "
+            "if (data > data_end - length)",
+        )
+    if any(kind in _SOCKETS for kind in kinds):
+        return Advice(
+            f"{facts.name} points to a socket, with which the verifier lets no program compute: the kernel turns each "
+            "access of a field into others, and has to know which field it is.",
+            "accesses of the fields by their names, each at an offset that is the same on every path",
+        )
+    return Advice()
+
+
 ARITHMETIC: Final[dict[str, Callable[[Facts], Advice]]] = {
     "pointer-pair-arithmetic": _joined_checks,
     "pointer-operator": _joined_checks,
     "pointer-bitwise": _joined_checks,
+    "pointer-arithmetic-on-type": _of_its_kind,
 }
 """What explains a rule about a computation with pointers, by the rule's name."""
 
@@ -210,6 +236,9 @@ def _may_be_null(facts: Facts, reg: RegState) -> Advice:
         callee = facts.recorder.called(source.insn_idx)
         there = facts.where(source.insn_idx)
         given = f", as {callee}() in {there} gave it" if callee else _of_the_context(facts, source, there)
+    again = _read_again(facts)
+    if again is not None:
+        return again._replace(what=f"{facts.name} may be NULL{given}. {again.what}")
     found = null_check(facts, argument(facts), source.insn_idx if source is not None else -1)
     if found is not None:
         return found._replace(what=f"{facts.name} may be NULL{given}. {found.what}")
@@ -223,6 +252,32 @@ def _may_be_null(facts: Facts, reg: RegState) -> Advice:
     if missing:
         return Advice(what, "", CauseKind.MISSING_CHECK)
     return Advice(what, "", CauseKind.CHECK_OF_ANOTHER_VALUE, other.step)
+
+
+def _read_again(facts: Facts) -> Advice | None:
+    """A comparison with NULL of what was read earlier from the place that the pointer is read from."""
+    recorder = facts.recorder
+    if not facts.name:
+        return None
+    mine = origin(recorder, value_before(recorder, facts.at, *slot_index(facts.name)))
+    read = read_of(recorder, mine)
+    if read is None:
+        return None
+    for branch in facts.branches():
+        here, insn = len(branch.before) - 1, branch.insn
+        if o.src(insn.code) == o.X or insn.imm or not branch.before[here].regs[insn.dst_reg].type & t.PTR_MAYBE_NULL:
+            continue
+        theirs = origin(recorder, value_before(recorder, branch.step, here, insn.dst_reg))
+        if theirs.step < mine.step and theirs != mine and read_of(recorder, theirs) == read:
+            return Advice(
+                f"The comparison in {facts.where(branch.insn_idx)} ({branch_text(recorder.insns, branch.insn_idx)}) is "
+                f"of what {facts.where(recorder.insn_idx(theirs.step))} read from the same place before: each time it "
+                "is read the verifier takes it for another pointer.",
+                "the pointer read once into a variable, which is compared and then used",
+                CauseKind.READ_AGAIN,
+                branch.step,
+            )
+    return None
 
 
 def _of_the_context(facts: Facts, source: Cause, there: str) -> str:

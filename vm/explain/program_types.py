@@ -59,3 +59,15 @@ def types_with(func_id: int) -> tuple[int, ...]:
             for sleepable in (False, True)
         )
     )
+
+
+@cache
+def hooks_with(prog_type: int, func_id: int) -> tuple[str, ...]:
+    """The names of the attach types at which programs of a type have a helper; () where they are not told apart so."""
+    if prog_type == k.BPF_PROG_TYPE_STRUCT_OPS:
+        return ()
+    return tuple(
+        k.enum_name("bpf_attach_type", attach)
+        for attach in range(1, len(k.ENUMS["bpf_attach_type"]))
+        if any(helper_proto(prog_type, attach, func_id, sleepable=each) is not None for each in (False, True))
+    )

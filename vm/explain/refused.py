@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from vm.explain.facts import Advice, Facts
+from vm.explain.program_types import type_name
 from vm.isa import opcodes as o
 from vm.kernel import types as k
 from vm.kernel.helpers import helper
@@ -264,6 +265,37 @@ def fields_of_tracing(facts: Facts) -> Advice:
     )
 
 
+def socket_field(facts: Facts) -> Advice:
+    """A field that what is known of a socket does not have."""
+    reg = facts.reg
+    if reg is None or t.base_type(reg.type) != t.PTR_TO_SOCK_COMMON:
+        return Advice()
+    return Advice(
+        f"{facts.name} may point to any kind of socket, also to one of a connection that is being opened or is closed. "
+        "Only the fields that all of them have may be read, such as family, state, addresses and ports.",
+        "the socket as bpf_sk_fullsock() returns it, compared with NULL",
+        CauseKind.WRONG_ARGUMENT,
+    )
+
+
+def packet_write(facts: Facts) -> Advice:
+    """A write to the packet in a program that may read it only."""
+    kind = type_name(facts.env.program.prog_type, facts.env.program.expected_attach_type)
+    return Advice(
+        f"{kind} programs may read the packet, but not write to it.", "a read; or a program of a type that may write"
+    )
+
+
+def not_modifiable(facts: Facts) -> Advice:
+    """fmod_ret for a function whose result programs may not change."""
+    name = facts.env.program.attach_btf_name
+    return Advice(
+        f"The result of {name}() is not for programs to change: the kernel allows that for functions that "
+        "are marked for the injection of errors, and for the hooks of security modules.",
+        "fentry or fexit for this function; or fmod_ret for such a function, as security_file_open()",
+    )
+
+
 REFUSED: Final[dict[str, Callable[[Facts], Advice]]] = {
     "struct-read-only": kernel_struct,
     "tcp-sock-write-not-a-field": congestion_control,
@@ -283,5 +315,9 @@ REFUSED: Final[dict[str, Callable[[Facts], Advice]]] = {
     "kfunc-memory-length": kernel_memory,
     "timer-map-mismatch": other_timers_map,
     "tracing-special-field": fields_of_tracing,
+    "socket-access": socket_field,
+    "packet-read-only": packet_write,
+    "packet-write-not-allowed": packet_write,
+    "attach-target-not-modifiable": not_modifiable,
 }
 """What explains a rule, by its name."""

@@ -89,7 +89,7 @@ def test_a_comparison_so_far_behind_a_number_that_it_counts_no_more() -> None:
     )
     assert "proves nothing here" in failure.explanation
     assert "may lie up to 65,564 bytes into the packet" in failure.explanation
-    assert "here it may be 65,500" in failure.needed
+    assert "with everything added; here it may be 65,564" in failure.needed
 
 
 def test_an_offset_too_large_for_a_comparison_to_count() -> None:
