@@ -182,7 +182,7 @@ def _program(
         target, attach_type = _operation(function, ops)
     elif known.attaches_by_btf:
         target = attach_name(known, section, kernel)
-    linked = linker.link(function, _exception_callback(function, linker, btf))
+    linked = linker.link(function, _exception_callback(function, linker))
     for spec in () if kernel.real else linked.maps:
         why = refusal(spec) or unmappable(spec, btf)
         if why:
@@ -248,9 +248,12 @@ def _operation(function: Function, ops: StructOps | None) -> Operation:
     return ops.places[place]
 
 
-def _exception_callback(function: Function, linker: Linker, btf: Btf | None) -> Function | None:
-    """The subprogram that a decl tag "exception_callback:NAME" on the program names (bpf_prog_assign_exc_cb)."""
-    prefix = "exception_callback:"
+def _exception_callback(function: Function, linker: Linker) -> Function | None:
+    """The subprogram that a decl tag "exception_callback:NAME" on the program names (bpf_prog_assign_exc_cb).
+
+    libbpf reads the object's own types, also where the kernel refuses them.
+    """
+    prefix, btf = "exception_callback:", linker.btf
     found: list[str] = []
     for tag in btf.of_kind(Kind.DECL_TAG) if btf else ():
         if btf and tag.component == -1 and tag.name.startswith(prefix):

@@ -6,6 +6,8 @@
 extern void *bpf_obj_new_impl(__u64 type, void *meta) __ksym;
 extern void bpf_obj_drop_impl(void *object, void *meta) __ksym;
 
+extern void bpf_throw(__u64 cookie) __ksym;
+
 struct twice {
 	struct bpf_spin_lock one, other;
 };
@@ -50,6 +52,21 @@ SEC("tc")
 int needs_no_types(struct __sk_buff *ctx)
 {
 	return ctx->len;
+}
+
+// libbpf appends the callback by the types it has itself; without the kernel's nothing calls it.
+__noinline int catches(__u64 cookie)
+{
+	return cookie & 1;
+}
+
+__attribute__((btf_decl_tag("exception_callback:catches")))
+SEC("tc")
+int throws(struct __sk_buff *ctx)
+{
+	if (ctx->len > 5)
+		bpf_throw(3);
+	return 1;
 }
 
 char _license[] SEC("license") = "GPL";
