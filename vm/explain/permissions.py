@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from vm.explain.facts import Advice, Facts
-from vm.explain.program_types import hooks_with, type_name, types_with
+from vm.explain.program_types import hooks_with, sleepable_form, type_name, types_with
 from vm.kernel import types as k
 from vm.kernel.func_ids import MAX_BPF_FUNC
 from vm.kernel.helpers import helper, helper_by_name, helper_proto
@@ -74,8 +74,7 @@ def call(facts: Facts) -> Advice:
     if rule is HELPER_MIGHT_SLEEP:
         return Advice(
             f"{name}() may sleep, and this program may not.",
-            f'a sleepable program, with SEC("{program.section.split("/")[0]}.s"), where the hook allows it; or '
-            "a helper that does not sleep",
+            f"{sleepable_form(program.section)}; or a helper that does not sleep",
         )
     if rule is HELPER_NOT_ALLOWED_IN_PROBE:
         return Advice(f"{name}() is not allowed for the function this program is attached to.")

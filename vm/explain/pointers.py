@@ -195,7 +195,7 @@ def _became_null(facts: Facts) -> Branch | None:
 
 def _lost_at_call(facts: Facts) -> Advice | None:
     """The call that made a number of the pointer that this one was, or was computed from."""
-    recorder = facts.recorder
+    recorder, unlocked = facts.recorder, None
     for cause in reversed(facts.causes):
         before = recorder.raw_before(cause.step) if cause.kind == "clobbered" and cause.step >= 0 else ()
         frame, idx = slot_index(cause.name) if cause.name else (0, FIRST_SLOT)
@@ -211,6 +211,24 @@ def _lost_at_call(facts: Facts) -> Advice | None:
                 CauseKind.LOST_AT_CALL,
                 cause.step,
             )
+        if t.base_type(reg.type) == t.PTR_TO_MEM and reg.dynptr_id and not reg.ref_obj_id:
+            return Advice(
+                f"{callee}() in {there} may move the packet: {cause.name} was a slice of its dynptr, and is none any "
+                "more.",
+                "the slice made again after the call, and compared with NULL again",
+                CauseKind.LOST_AT_CALL,
+                cause.step,
+            )
+        if t.type_is_non_owning_ref(reg.type):
+            unlocked = unlocked or Advice(
+                f"{callee}() in {there} gives the lock back: {cause.name} was an object of a list or tree, which may "
+                "be followed only while the lock is held.",
+                "all uses of the object before the lock is given back; or the object taken out by bpf_rbtree_remove() "
+                "or bpf_list_pop_front()",
+                CauseKind.USED_AFTER_RELEASE,
+                cause.step,
+            )
+            continue  # what put it into the list or tree says more
         if reg.ref_obj_id and callee.startswith(_KEEPERS):
             return Advice(
                 f"{callee.removesuffix('_impl')}() in {there} gives the object to the list or tree, which owns it from "
@@ -226,7 +244,7 @@ def _lost_at_call(facts: Facts) -> Advice | None:
                 CauseKind.USED_AFTER_RELEASE,
                 cause.step,
             )
-    return None
+    return unlocked
 
 
 def _may_be_null(facts: Facts, reg: RegState) -> Advice:

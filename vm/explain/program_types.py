@@ -33,6 +33,23 @@ _ATTACH: Final = {
 }  # fmt: skip
 
 
+SLEEPABLE: Final = frozenset(
+    {
+        "fentry", "fexit", "fmod_ret", "iter", "lsm", "struct_ops", "uprobe", "uprobe.multi", "uretprobe",
+        "uretprobe.multi", "usdt",
+    }
+)  # fmt: skip
+"""Beginnings of section names that have a form for programs that may sleep: "fentry" has "fentry.s"."""
+
+
+def sleepable_form(section: str) -> str:
+    """What makes a program that may sleep of one in a section, for a sentence."""
+    kind, _, hook = section.partition("/")
+    if kind in SLEEPABLE:
+        return f'a sleepable program, with SEC("{kind}.s{"/…" if hook else ""}"), where the hook allows it'
+    return "a program of a type that may sleep: fentry.s, fexit.s, fmod_ret.s, lsm.s, iter.s, uprobe.s or syscall"
+
+
 def type_name(prog_type: int, attach: int | None = None) -> str:
     """What people call programs of a type: "XDP"; of tracing programs by their attach type: "fentry"."""
     if prog_type == k.BPF_PROG_TYPE_TRACING and attach in _ATTACH:

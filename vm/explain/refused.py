@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from vm.explain.facts import Advice, Facts
-from vm.explain.program_types import type_name
+from vm.explain.program_types import sleepable_form, type_name
 from vm.isa import opcodes as o
 from vm.kernel import types as k
 from vm.kernel.helpers import helper
@@ -143,6 +143,14 @@ def no_lock(facts: Facts) -> Advice:
     name = kfunc_name(facts.insn)
     if not name:
         return Advice()
+    other = _taken(facts, "lock")
+    if other is not None:
+        return Advice(
+            f"{name.removesuffix('_impl')}() changes what other CPUs may change at the same time, and the lock that "
+            f"{facts.where(other.insn_idx)} took is not the one for it: that is in the same map value, object or "
+            "section as the list or tree.",
+            "bpf_spin_lock() of the lock beside the list or tree, through the same pointer where both are in a value",
+        )
     return Advice(
         f"{name.removesuffix('_impl')}() changes what other CPUs may change at the same time, and no lock is held "
         "here.",
@@ -193,13 +201,10 @@ def kfunc_struct(facts: Facts) -> Advice:
 
 def may_sleep(facts: Facts) -> Advice:
     """A kernel function that waits, in a program that must not."""
-    name, kind = kfunc_name(facts.insn), facts.env.program.section.split("/")[0]
+    name = kfunc_name(facts.insn)
     if not name:
         return Advice()
-    return Advice(
-        f"{name}() may sleep, and this program may not.",
-        f'a sleepable program, with SEC("{kind}.s/…"), where the hook allows it',
-    )
+    return Advice(f"{name}() may sleep, and this program may not.", sleepable_form(facts.env.program.section))
 
 
 def not_sleepable_hook(facts: Facts) -> Advice:

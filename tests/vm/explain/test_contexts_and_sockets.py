@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.vm.explain.refusals import LICENCE, refused_c
+from vm.elf.sections import SECTION_DEFS
+from vm.explain.program_types import SLEEPABLE
 from vm.trace.root_cause import CauseKind
 
 VMLINUX = '#include "vmlinux.h"\n#include <bpf/bpf_helpers.h>\n#include <bpf/bpf_tracing.h>\n'
@@ -164,3 +166,76 @@ def test_the_bound_of_a_copy_that_is_made_after_the_comparison() -> None:
     assert failure.rule == "size-may-be-zero"
     assert "does not carry over" not in failure.explanation
     assert failure.needed.startswith("a size of at least 1 with an upper bound")
+
+
+SLICE = """
+extern int bpf_dynptr_from_skb(struct __sk_buff *skb, __u64 flags, struct bpf_dynptr *p) __ksym;
+extern void *bpf_dynptr_slice(const struct bpf_dynptr *p, __u32 offset, void *buffer, __u32 size) __ksym;
+"""
+
+
+def test_a_slice_of_a_packet_that_a_call_may_move() -> None:
+    failure = refused_c(
+        SLICE
+        + """SEC("tc") int f(struct __sk_buff *skb) {
+            struct bpf_dynptr p; char b[16], *data;
+            bpf_dynptr_from_skb(skb, 0, &p);
+            data = bpf_dynptr_slice(&p, 0, b, sizeof(b));
+            if (!data) return 0;
+            bpf_skb_pull_data(skb, 0);
+            return data[3];
+        }""",
+        head=VMLINUX,
+    )
+    assert failure.cause.kind is CauseKind.LOST_AT_CALL
+    assert "bpf_skb_pull_data() in line 12 may move the packet" in failure.explanation
+
+
+TREE = """
+#define PRIVATE(name) SEC(".data." name) __hidden __attribute__((aligned(8)))
+struct element { long key; struct bpf_rb_node link; };
+struct element *so_that_its_type_is_in_the_object;
+PRIVATE("A") struct bpf_spin_lock lock;
+PRIVATE("A") struct bpf_rb_root root __attribute__((btf_decl_tag("contains:element:link")));
+PRIVATE("B") struct bpf_spin_lock other;
+extern struct bpf_rb_node *bpf_rbtree_first(struct bpf_rb_root *root) __ksym;
+"""
+
+
+def test_an_element_of_a_tree_after_the_lock_is_given_back() -> None:
+    failure = refused_c(
+        TREE
+        + """SEC("tc") int f(struct __sk_buff *skb) {
+            struct bpf_rb_node *found;
+            bpf_spin_lock(&lock); found = bpf_rbtree_first(&root); bpf_spin_unlock(&lock);
+            return found ? ((struct element *)((void *)found - 8))->key : 0;
+        }""",
+        head=VMLINUX,
+    )
+    assert failure.cause.kind is CauseKind.USED_AFTER_RELEASE
+    assert "bpf_spin_unlock()" in failure.explanation and "gives the lock back" in failure.explanation
+
+
+def test_a_tree_under_the_lock_of_another_section() -> None:
+    failure = refused_c(
+        TREE
+        + """SEC("tc") int f(struct __sk_buff *skb) {
+            bpf_spin_lock(&other); bpf_rbtree_first(&root); bpf_spin_unlock(&other);
+            return 0;
+        }""",
+        head=VMLINUX,
+    )
+    assert failure.rule == "graph-lock-not-held"
+    assert "took is not the one for it" in failure.explanation
+
+
+def test_sections_are_named_that_there_are() -> None:
+    known = {each.name.rstrip("+") for each in SECTION_DEFS}
+    assert {f"{kind}.s" for kind in SLEEPABLE} <= known
+    assert {name.removesuffix(".s") for name in known if name.endswith(".s")} == SLEEPABLE
+    failure = refused_c(
+        "extern struct bpf_key *bpf_lookup_user_key(__u32 serial, __u64 flags) __ksym;"
+        'SEC("tc") int f(struct __sk_buff *skb) { char b[4]; return bpf_copy_from_user(b, 4, 0); }',
+        head=VMLINUX,
+    )
+    assert "tc.s" not in failure.needed
