@@ -144,6 +144,9 @@ def provide(name: str, known: Facts, *, named: bool = False) -> Missing | None:
     old = providers.OLD_DEFINITIONS.get(name)
     if old is not None:
         return Missing(name, old, f"{name} is gone since libbpf 1.0: it is defined here as libbpf 0.x did.")
+    intrinsic = providers.INTRINSICS.get(name)
+    if intrinsic is not None:
+        return Missing(name, intrinsic, f"{name}() loads from a packet: bpf_legacy.h of the old samples declared it.")
     header = providers.header_of(name, vmlinux=known.vmlinux)
     if header is not None:
         if header in known.includes or header.rpartition("/")[2] in known.includes:

@@ -94,10 +94,11 @@ NOT_IN_VMLINUX: Final[dict[str, str]] = {
         "AF_INET6": "10", "AF_UNIX": "1", "TC_ACT_UNSPEC": "(-1)", "TC_ACT_OK": "0", "TC_ACT_RECLASSIFY": "1",
         "TC_ACT_SHOT": "2", "TC_ACT_PIPE": "3", "TC_ACT_STOLEN": "4", "TC_ACT_REDIRECT": "7", "EPERM": "1",
         "ENOENT": "2", "EAGAIN": "11", "ENOMEM": "12", "EACCES": "13", "EFAULT": "14", "EBUSY": "16", "EEXIST": "17",
-        "EINVAL": "22", "ENOSPC": "28", "TASK_COMM_LEN": "16", "O_CREAT": "00000100", "O_RDONLY": "00000000",
+        "EINVAL": "22", "ENOSPC": "28", "O_CREAT": "00000100", "O_RDONLY": "00000000",
         "O_WRONLY": "00000001", "O_RDWR": "00000002", "PF_KTHREAD": "0x00200000", "S_IFMT": "00170000",
         "S_IFREG": "0100000", "S_IFDIR": "0040000", "ICMP_ECHO": "8", "ICMP_ECHOREPLY": "0", "IP_MF": "0x2000",
-        "IP_OFFSET": "0x1FFF", "UINT_MAX": "0xffffffffu", "INT_MAX": "0x7fffffff",
+        "IP_OFFSET": "0x1FFF", "UINT_MAX": "0xffffffffu", "INT_MAX": "0x7fffffff", "PERF_MAX_STACK_DEPTH": "127",
+        "NSEC_PER_SEC": "1000000000L", "CLOCK_MONOTONIC": "1", "PATH_MAX": "4096", "NAME_MAX": "255",
     }.items()
 }  # fmt: skip
 
@@ -117,6 +118,12 @@ OLD_DEFINITIONS: Final[dict[str, str]] = {
         "unsigned int max_elem; unsigned int flags; unsigned int id; unsigned int pinning; "
         "unsigned int inner_id; unsigned int inner_idx; };"
     ),
+}
+
+# Functions that headers beside old samples declared: their bodies are instructions of clang's own.
+INTRINSICS: Final[dict[str, str]] = {
+    f"load_{word}": f'unsigned long long load_{word}(void *skb, unsigned long long off) asm("llvm.bpf.load.{word}");'
+    for word in ("byte", "half", "word")
 }
 
 # Macros of the kernel and of Cilium that snippets use as if every header had them.

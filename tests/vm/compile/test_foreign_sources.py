@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from vm.compile import compile_c
+from vm.compile import CompileOptions, compile_c, providers
 from vm.csource.pasted import pasted_fix
 from vm.csource.text import CText, apply
 
@@ -85,6 +85,7 @@ def test_the_program_for_user_space_in_the_same_text(source: str) -> None:
     assert fixed.strip() == PLAIN.strip()
 
 
+FIX = CompileOptions(fix_includes=True)
 HEAD = "#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\n"
 TAIL = 'char LICENSE[] SEC("license") = "GPL";\n'
 
@@ -170,3 +171,36 @@ def test_nothing_is_missing_from_a_source_that_was_copied_with_something() -> No
     for source in (COPIED["HTML"], f"{PLAIN}\n{USER}"):
         done = compile_c(source)
         assert (done.ok, done.missing, done.added) == (False, (), ())
+
+
+ABSOLUTE = """\
+struct key { unsigned long long port; unsigned long long proto; unsigned long long source; };
+SEC("socket") int f(struct __sk_buff *skb)
+{
+    struct key k = { load_half(skb, 36), load_byte(skb, 23), load_word(skb, 26) };
+    return k.port == 53 && k.proto == 17 ? (int)k.source : 0;
+}
+"""
+
+
+def test_loads_from_packets_that_old_samples_declared_in_their_headers() -> None:
+    plain = compile_c(HEAD + ABSOLUTE + TAIL)
+    assert {missing.what for missing in plain.missing} == {"load_byte", "load_half", "load_word"}
+    (remark,) = plain.remarks
+    assert not plain.ok and remark.fix is not None
+    done = compile_c(apply(HEAD + ABSOLUTE + TAIL, remark.fix))
+    assert done.ok and done.remarks == (), done.diagnostics
+
+
+def test_what_the_kernel_has_as_an_enumerator_is_not_defined_before_vmlinux() -> None:
+    """A macro of that name in front of vmlinux.h would make its enumeration wrong."""
+    source = (
+        '#include "vmlinux.h"\n#include <bpf/bpf_helpers.h>\n#include "mine.h"\n'
+        'SEC("tp_btf/sched_switch") int f(void *ctx)\n'
+        "{ char comm[TASK_COMM_LEN + unknown]; struct event e = { PERF_MAX_STACK_DEPTH }; return e.a; }\n"
+    )
+    done = compile_c(source + TAIL, FIX)
+    assert not any("vmlinux" in d.message for d in done.diagnostics), done.diagnostics
+    assert "#define PERF_MAX_STACK_DEPTH 127" in done.added
+    assert not any("TASK_COMM_LEN" in line for line in done.added)
+    assert not {name for name in providers.NOT_IN_VMLINUX if providers.kernel_constant(name)}
