@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from vm.csource.text import CText
@@ -35,6 +36,8 @@ _FIELDS: Final = {
 }
 _ORDER: Final = ("type", "key_size", "value_size", "max_entries", "map_flags")
 _MAX_MAPS: Final = 256
+_MAP_HEAD: Final = re.compile(r"\}\s*(\w+)\b[^;{}]*$")
+_MAX_HEAD: Final = 400
 INSIDE: Final = re.compile(
     r"net/(?!if\.h|ethernet\.h)|linux/(?:skbuff|sched|fs|fs_struct|nsproxy|kconfig|netdevice|dcache|mm_types|socket"
     r"|path|mount|blkdev|blk-mq|cred|uio|file|module|kernel|ns_common|pid_namespace|security|lsm_hooks)\.h$|trace/"
@@ -136,6 +139,43 @@ def legacy_maps_fix(text: CText) -> Fix | None:
             return None
         edits.append(text.edit(found.start(), end.end(), f'struct {{\n{body}}} {name} SEC(".maps");'))
     return Fix("Define the maps as libbpf 1.x reads them", tuple(edits)) if edits else None
+
+
+def map_sizes_fix(text: CText, lacking: Mapping[str, Sequence[tuple[str, int]]]) -> tuple[int, Fix] | None:
+    """(the line of the first, the change) that gives maps their sizes. None where the text shows none of them.
+
+    lacking -- map -> members of its definition, with their values
+    """
+    edits: list[Edit] = []
+    lines: list[int] = []
+    for found in text.sections:
+        head = _MAP_HEAD.search(text.code, max(0, found.start - _MAX_HEAD), found.start)
+        members = dict(lacking.get(head[1], ())) if head is not None and found.name == ".maps" else {}
+        start = _opening(text.code, head.start()) if head is not None and members else -1
+        if head is None or start < 0:
+            continue
+        for member in re.finditer(r"\b__uint\s*\(\s*(\w+)\s*,\s*([^;]*?)\s*\)\s*;", text.code[start : head.start()]):
+            if member[1] in members:
+                new = str(members.pop(member[1]))
+                edits.append(text.edit(start + member.start(2), start + member.end(2), new))
+        own_line = "\n" in text.code[start : head.start()]
+        indent = _indent_before(text, text.line(head.start())) if own_line else " "
+        more = "".join(f"{indent}__uint({name}, {value});" + "\n" * own_line for name, value in members.items())
+        if more:
+            at = head.start() if own_line else len(text.code[: head.start()].rstrip())
+            edits.append(text.edit(at, at, more))
+        lines.append(text.line(head.start(1)))
+    return (lines[0], Fix("Give the maps usual sizes in the source", tuple(edits))) if edits else None
+
+
+def _opening(code: str, at: int) -> int:
+    """The brace that the one at `at` closes, -1 where there is none."""
+    depth = 0
+    for place in range(at, -1, -1):
+        depth += {"}": 1, "{": -1}.get(code[place], 0)
+        if depth == 0:
+            return place
+    return -1
 
 
 def _closing(code: str, at: int) -> int:

@@ -82,6 +82,7 @@ def load(
         texts = attach_debug_lines(functions, elf)
     if not kernel.real:
         maps = [placed._replace(spec=typed(placed.spec, shown)) for placed in maps]
+        remarks.sizes(placed.spec for placed in maps)
     fallback = section_def(untyped) if untyped else None
     if untyped and fallback is None:
         raise InputError(f"'{untyped}' is no section name that says a program type; one such is 'socket'.")

@@ -8,6 +8,7 @@ net/core/sock_map.c, the functions named *_alloc_check and *_alloc.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from vm.btf.types import Btf
@@ -371,3 +372,23 @@ def _fields(spec: MapSpec, btf: Btf) -> tuple[rec.RecordField, ...]:
     if not spec.btf_value_type_id:
         return ()
     return tuple(rec.parse_fields(btf, spec.btf_value_type_id, rec.MAP_VALUE_FIELDS, spec.value_size).fields)
+
+
+_RINGS: Final = (t.BPF_MAP_TYPE_RINGBUF, t.BPF_MAP_TYPE_USER_RINGBUF)
+_USUAL_ENTRIES: Final = 1024
+_USUAL_RING: Final = 256 << 10
+
+
+def unset(spec: MapSpec) -> tuple[tuple[str, int], ...]:
+    """Sizes that an application is to give the map before it loads the object (bpf_map__set_max_entries() and the
+    like): members of its definition with usual values, with which the kernel would create it. () for other maps."""
+    stacks = spec.map_type == t.BPF_MAP_TYPE_STACK_TRACE
+    usual = replace(
+        spec,
+        value_size=spec.value_size or stacks * 8 * _MAX_STACK_DEPTH,
+        max_entries=spec.max_entries or (_USUAL_RING if spec.map_type in _RINGS else _USUAL_ENTRIES),
+    )
+    if not refusal(spec) or refusal(usual):
+        return ()
+    sizes = ("value_size", usual.value_size, spec.value_size), ("max_entries", usual.max_entries, spec.max_entries)
+    return tuple((name, new) for name, new, old in sizes if new != old)

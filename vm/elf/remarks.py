@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from vm.elf.mapcheck import unset
 from vm.isa import opcodes as o
-from vm.program import Fix, Program, Remark
+from vm.program import Fix, MapSpec, Program, Remark
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -69,6 +70,20 @@ class Remarks:
             'Now a map is a struct in SEC(".maps") whose members are given with __uint() and __type().'
         )
         self.found.append(Remark(told, "", line, fix))
+
+    def sizes(self, maps: Iterable[MapSpec]) -> None:
+        """Maps whose sizes an application is to set before it loads the object."""
+        lacking = {spec.full_name: members for spec in maps if (members := unset(spec))}
+        if not lacking:
+            return
+        names, sizes = list(lacking), dict.fromkeys(size for members in lacking.values() for size, _ in members)
+        calls = " and ".join(f"bpf_map__set_{size}()" for size in sizes)
+        told = (
+            f"The source gives no {' and no '.join(sizes)} for {', '.join(names[:8])}: its application does so, "
+            f"with {calls}, before it loads the object. Without that the kernel creates no such map."
+        )
+        fix = _fixes().map_sizes_fix(self.text, lacking) if self.text else None
+        self.found.append(Remark(told, "", fix[0] if fix else None, fix[1] if fix else None))
 
     def license(self, program: Program) -> None:
         """A program without a GPL-compatible license calls a function that needs one."""

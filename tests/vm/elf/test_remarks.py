@@ -105,3 +105,51 @@ def test_objects_of_old_compilers_and_with_many_symbols() -> None:
     names = '__asm__(".section .data\\n' + "".join(f"sym{n}:\\n" for n in range(12_048)) + '.byte 1\\n");\n'
     obj = load_object(build(names + 'SEC("xdp") int f(void *ctx) { return 2; }'), "p")
     assert [p.name for p in obj.programs] == ["f"]
+
+
+SIZED_LATER = """
+struct { __uint(type, 7); __uint(key_size, 4); } stacks SEC(".maps");
+struct {
+    __uint(type, 1);
+    __uint(max_entries, 0); /* set by the application: } m SEC(".maps") */
+    __type(key, __u32);
+    __type(value, __u64);
+} counts SEC(".maps");
+struct {
+    __uint(type, 27);
+} events SEC(".maps");
+struct {
+    __uint(type, 2);
+    __uint(max_entries, 2);
+    __type(key, __u32);
+    __type(value, __u64);
+} known SEC(".maps");
+SEC("socket") int f(void *ctx) { return 0; }
+"""
+
+
+def test_maps_whose_sizes_the_application_sets() -> None:
+    from vm.elf.mapcheck import refusal
+
+    source = PRELUDE + SIZED_LATER
+    obj = load(source)
+    (remark,) = obj.remarks
+    assert "no value_size and no max_entries for stacks, counts, events:" in remark.message
+    assert "bpf_map__set_value_size() and bpf_map__set_max_entries()" in remark.message
+    assert remark.fix is not None and remark.line == source.split("stacks SEC")[0].count("\n") + 1
+    fixed = load(apply(source, remark.fix))
+    assert fixed.remarks == () and [refusal(spec) for spec in fixed.maps] == [""] * 4
+    assert [spec.max_entries for spec in fixed.maps] == [1024, 1024, 256 << 10, 2]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'struct { __uint(type, 1); __type(key, int); __type(value, int); __uint(max_entries, 1); } m SEC(".maps");',
+        'struct { __uint(type, 12); __type(key, int); __type(value, int); } m SEC(".maps");',
+        'struct { __uint(type, 4); __type(key, int); __type(value, int); } m SEC(".maps");',
+    ],
+    ids=["all of them are given", "more than sizes is missing", "libbpf sets it"],
+)
+def test_maps_without_sizes_to_set(text: str) -> None:
+    assert load(f'{PRELUDE}{text}\nSEC("socket") int f(void *ctx) {{ return 0; }}\n').remarks == ()
