@@ -107,6 +107,12 @@ test("of several programs the likeliest is opened, and the others stand beside i
   assert.match(found.said, /other programs: a\.c/);
 });
 
+test("a section may stand between the type and the name of a function", () => {
+  const found = /** @type {any} */ (bundled(entries({ "a.c": 'struct bpf_map_def SEC("maps") m = {};', "z.c": 'int SEC("filter") f(struct __sk_buff *skb)' }), about));
+  assert.equal(found.name, "z.c");
+  assert.doesNotMatch(found.said, /other programs/);
+});
+
 test("of many files those that the program includes are taken", () => {
   const many = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`h${i}.h`, ""]));
   const found = /** @type {any} */ (bundled(entries({ ...many, "x.c": MAIN, "mine.h": '#include "h7.h"\n' }), about));

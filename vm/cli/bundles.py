@@ -31,7 +31,9 @@ _TEXTS: Final = re.compile(r"\.(c|h|hpp|inc|cc|cpp|cxx|rs|zig)\Z", re.I)
 _OBJECT: Final = re.compile(r"\.(o|elf)\Z", re.I)
 _FOREIGN: Final = re.compile(r"(?:^|/)(?:\.[^/]*|node_modules|target|build)(?:/|\Z)")
 _PROGRAM: Final = re.compile(
-    r'^\s*SEC\s*\(\s*"(?!license|\.maps|version)|section\s*\(\s*"(?!license|\.maps|version|maps)', re.M
+    r'^[ \t]*(?:\w[\w \t]*[\s*])?SEC\s*\(\s*"(?!license|\.?maps|version)'
+    r'|section\s*\(\s*"(?!license|\.maps|version|maps)',
+    re.M,
 )
 _INCLUDE: Final = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"\n]{1,256})"|<([^>\n]{1,256})>)', re.M)
 

@@ -35,7 +35,7 @@ const characters = (data) => new TextDecoder("latin1").decode(data);
 /** @param {Uint8Array} data */
 const isElf = (data) => ELF.every((byte, i) => data[i] === byte);
 /** @param {string} text */
-const isProgram = (text) => /^\s*SEC\s*\(\s*"(?!license|\.maps|version)/m.test(text) || /section\s*\(\s*"(?!license|\.maps|version|maps)/.test(text);
+const isProgram = (text) => /^[ \t]*(?:\w[\w \t]*[\s*])?SEC\s*\(\s*"(?!license|\.?maps|version)/m.test(text) || /section\s*\(\s*"(?!license|\.maps|version|maps)/.test(text);
 
 /** The entries of an archive, null for a file that is none. @param {File} file @returns {Promise<{entries: Entry[], left: number} | null>} */
 export async function unpacked(file) {

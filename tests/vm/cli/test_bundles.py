@@ -84,6 +84,26 @@ def test_a_program_that_another_includes_is_none_of_its_own(tmp_path: Path) -> N
     assert name == f"{tmp_path}/all.c" and [file.name for file in member.files] == ["part.c"]
 
 
+@pytest.mark.parametrize(
+    ("line", "is_one"),
+    [
+        ('int SEC("filter") f(struct __sk_buff *skb)', True),
+        ('static __always_inline int  SEC("xdp") f(void *c)', True),
+        ('  SEC( "tc")', True),
+        ('struct bpf_map_def SEC("maps") flows = {', False),
+        ('char _license[] SEC("license") = "GPL";', False),
+        ('__u32 _version SEC("version") = 1;', False),
+        ('// as in SEC("xdp") of the other file', False),
+        ('#define TRACE SEC("kprobe/x")', False),
+    ],
+)
+def test_what_is_a_program(tmp_path: Path, line: str, is_one: bool) -> None:
+    (tmp_path / "one.c").write_text(f"{line}\n")
+    (tmp_path / "other.c").write_text('SEC("tc") int f(void *c) { return 0; }\n')
+    found = {name.rpartition("/")[2] for name in programs(str(tmp_path))}
+    assert found == ({"one.c", "other.c"} if is_one else {"other.c"})
+
+
 def test_a_folder_of_objects(tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compile", str(folder / "pass.c"), "-o", str(tmp_path / "made" / "x.o")]) != 0
     made = tmp_path / "made"
