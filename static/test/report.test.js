@@ -35,7 +35,7 @@ test("a mailing list gets plain text, its sentences in short lines", () => {
   const text = mail(rejected(), "");
   assert.match(text, /^Rejected by the verifier of Linux 6\.12 \(emulated\): R1 invalid mem access\n'scalar'\n/);
   assert.match(text, /^ {2}int a;$/m);
-  assert.match(text, /^ {2}\$ clang -target bpf -g -O2 -mcpu=v3 -c program\.c -o program\.o$/m);
+  assert.match(text, /^ {2}\$ clang -target bpf -D__TARGET_ARCH_x86 -g -O2 -mcpu=v3 -c program\.c -o program\.o$/m);
   assert.ok(!text.includes("Step through it"));
 });
 

@@ -64,6 +64,10 @@ _FIXED: Final = (
     *diagnostics.FLAGS,
 )  # fmt: skip
 
+# As builds of libbpf programs have it, and as sources that have the line themselves spell it: so both together are one.
+_ARCH: Final = "-D__TARGET_ARCH_x86="
+_OWN_ARCH: Final = re.compile(r"^[ \t]*#[ \t]*define[ \t]+__TARGET_ARCH_(?!x86[ \t]*$)", re.M)
+
 _LIMIT_SENTENCES: Final = {
     "time": (
         f"The compiler was stopped: one run may take {LIMITS.wall:g} seconds, "
@@ -222,7 +226,7 @@ def _run(source: str, added: list[Missing], options: CompileOptions, deadline: f
         _OVERLAY: _overlay(missing.left_out(added), tuple(file.name for file in options.files), options.clang),
     }
     files |= {own_file(number): file.text.encode() for number, file in enumerate(options.files)}
-    args = _arguments(options, prefix)
+    args = _arguments(options, prefix, arch=not _OWN_ARCH.search(whole))
     limits = _limits(deadline, options.clang)
     if limits.wall < _WORTH_STARTING:
         return _stopped("time", 0.0)
@@ -256,9 +260,9 @@ def _may_include_itself(source: str) -> bool:
     return any(name in source for name in _OWN_NAMES) or source.count("include") > len(_PLAIN_INCLUDE.findall(source))
 
 
-def _arguments(options: CompileOptions, prefix: str) -> list[str]:
-    """The compiler's. prefix: what is put before the source."""
-    args = [*_FIXED, f"-{options.opt}", f"-mcpu={options.mcpu}"]
+def _arguments(options: CompileOptions, prefix: str, *, arch: bool = True) -> list[str]:
+    """The compiler's. prefix: what is put before the source; arch: whether the architecture is named here."""
+    args = [*_FIXED, *([_ARCH] if arch else []), f"-{options.opt}", f"-mcpu={options.mcpu}"]
     if options.files:
         args.append(f"-ffile-prefix-map={OWN}/=./")
         for directory in own_directories(file.name for file in options.files):

@@ -106,7 +106,7 @@ def _of_finding(d: Diagnostic, known: Facts) -> Iterator[Missing]:
         yield Missing(
             "__TARGET_ARCH_x86",
             "#define __TARGET_ARCH_x86",
-            "The target architecture is not named: BPF_KPROBE and PT_REGS_* need -D__TARGET_ARCH_x86.",
+            "The target architecture is not the one here: BPF_KPROBE and PT_REGS_* need -D__TARGET_ARCH_x86.",
         )
         return
     if not _ABOUT_NAMES.search(d.message):

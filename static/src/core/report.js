@@ -45,7 +45,7 @@ function commands(state, headers = true) {
   const object = `${fileStem(state)}.o`;
   const verify = ["bpfscope verify", ...(options.program ? ["--program", options.program] : []), ...(options.unprivileged ? ["--unprivileged"] : [])];
   if (kind === "c") {
-    const clang = `clang -target bpf -g -${options.opt ?? "O2"} -mcpu=${options.mcpu ?? "v3"} -c ${file} -o ${object}`;
+    const clang = `clang -target bpf -D__TARGET_ARCH_x86 -g -${options.opt ?? "O2"} -mcpu=${options.mcpu ?? "v3"} -c ${file} -o ${object}`;
     return [clang, `bpftool -d prog load ${object} /sys/fs/bpf/${fileStem(state)}`, [...verify, `--opt ${options.opt ?? "O2"} --mcpu ${options.mcpu ?? "v3"}`, ...(headers ? own : []), ...(options.fix_includes ? ["--fix-includes"] : []), file].join(" ")];
   }
   if (kind === "elf") return [`bpftool -d prog load ${object} /sys/fs/bpf/${fileStem(state)}`, [...verify, object].join(" ")];

@@ -70,15 +70,7 @@ SNIPPETS = {
         + 'SEC("kprobe/do_unlinkat") int BPF_KPROBE(unlink, int dfd, struct filename *name)\n{ return dfd; }\n'
         + TAIL,
         {"BPF_KPROBE"},
-        "#define __TARGET_ARCH_x86",
-    ),
-    "architecture": (
-        HEAD
-        + "#include <linux/ptrace.h>\n#include <bpf/bpf_tracing.h>\n"
-        + 'SEC("kprobe/x") int f(struct pt_regs *ctx) { return PT_REGS_PARM1(ctx); }\n'
-        + TAIL,
-        {"__TARGET_ARCH_x86"},
-        "#define __TARGET_ARCH_x86",
+        "#include <bpf/bpf_tracing.h>",
     ),
     "core read": (
         HEAD
@@ -261,3 +253,31 @@ def test_legacy_maps_are_defined_and_offered_in_todays_form() -> None:
     assert compile_c(source, FIX).ok
     fix = plain.remarks[1].fix
     assert fix is not None and compile_c(apply(source, fix)).ok
+
+
+REGISTERS = (
+    "#include <linux/ptrace.h>\n#include <bpf/bpf_tracing.h>\n"
+    'SEC("kprobe/x") int f(struct pt_regs *ctx) { return PT_REGS_PARM1(ctx); }\n'
+)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["", "#define __TARGET_ARCH_x86\n", "#define __TARGET_ARCH_x86 1\n", " # define  __TARGET_ARCH_x86  1 /* x */\n"],
+)
+def test_the_architecture_is_named_for_sources_as_their_builds_do_it(line: str) -> None:
+    done = compile_c(line + HEAD + REGISTERS + TAIL)
+    assert (done.ok, done.diagnostics, done.missing, done.remarks) == (True, (), (), ())
+
+
+def test_a_source_for_another_architecture_is_not_compiled_for_two() -> None:
+    check = "#ifdef __TARGET_ARCH_x86\n#error two\n#endif\n"
+    assert compile_c("#define __TARGET_ARCH_arm64\n" + check + HEAD + TAIL).ok
+    assert not compile_c(check + HEAD + TAIL).ok
+
+
+def test_registers_of_another_architecture_are_not_known_here() -> None:
+    plain = compile_c("#define __TARGET_ARCH_arm64\n" + HEAD + REGISTERS + TAIL)
+    assert [m.what for m in plain.missing] == ["__TARGET_ARCH_x86"]
+    fixed = compile_c("#define __TARGET_ARCH_arm64\n" + HEAD + REGISTERS + TAIL, FIX)
+    assert fixed.ok and fixed.added == ("#define __TARGET_ARCH_x86",)
