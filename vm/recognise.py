@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from vm.csource.text import blank
+from vm.loaders.words import says_why
 
 _MAX_TEXT: Final = 1 << 16
 _MAX_LINES: Final = 2000
@@ -96,6 +97,7 @@ _JITED_HEAD: Final = re.compile(
     r"^\s*(?:0x[0-9a-f]+:|bpf_prog_[0-9a-f]{16}\w*:|[0-9a-f]{16}:)\s*$|: bpf_prog_[0-9a-f]{16}"
 )
 _BCC_PYTHON: Final = re.compile(r"^\s*(?:from bcc\b.*\bimport\b|import bcc\b)|\bBPF\(\s*(?:text|src_file)\s*=")
+_TRACEBACK: Final = re.compile(r"^\W*Traceback \(most recent call last\):")
 _BCC_C: Final = re.compile(
     r"^\s*(?:BPF_(?:HASH|ARRAY|TABLE|PERF_OUTPUT|RINGBUF_OUTPUT|HISTOGRAM|PERCPU_(?:HASH|ARRAY)|LRU_HASH|STACK_TRACE"
     r"|QUEUE|STACK|PERF_ARRAY|PROG_ARRAY|DEVMAP|CPUMAP|LPM_TRIE)|(?:RAW_)?TRACEPOINT_PROBE|K(?:RET)?FUNC_PROBE|LSM_PROBE)\s*\("
@@ -173,6 +175,8 @@ def _objdump(rows: _Rows) -> bool:
 
 
 def _bcc(rows: _Rows) -> bool:
+    if rows.any(_TRACEBACK):  # of a program that failed: lines of its source stand in it
+        return False
     if rows.any(_BCC_PYTHON):
         return True
     return rows.any(_BCC_C) and not rows.any(_SECTION)
@@ -226,6 +230,11 @@ def _log(rows: _Rows) -> bool:
     return rows.c < 3 and (said >= 2 or states >= 3 or (said > 0 and rows.c == 0))
 
 
+def _loading(rows: _Rows) -> bool:
+    """Whether a text without a log is what a loader said."""
+    return rows.c == 0 and any(says_why(line) for line in rows.raw)
+
+
 def _xlated(rows: _Rows) -> bool:
     return any(_INSN.search(line) for line in _told(rows))
 
@@ -261,6 +270,7 @@ _TESTS: Final[tuple[tuple[str, Callable[[_Rows], bool]], ...]] = (
     ("log", _log),
     ("python", _python),
     ("html", _html),
+    ("log", _loading),
     ("xlated", _xlated),
     ("jited", _jited),
     ("hex", _hex),

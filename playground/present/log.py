@@ -153,7 +153,7 @@ def _chosen(report: LogReport, wanted: str) -> ProgramLog:
         found = next((each for each in report.programs if wanted and each.name == wanted), None)
     if wanted and found is None:
         raise InputError(f"The log has no program {wanted!r}.")
-    return found if found is not None else report.program
+    return found if found is not None else report.answered
 
 
 def insns(program: ProgramLog, sources: Mapping[int, SourceLine]) -> tuple[list[Message], dict[str, str]]:
@@ -228,7 +228,7 @@ def _read(request: Message, given: Given, first: _Beginning, started: float) -> 
             yield from blocks.take()
     yield from blocks.take(last=True)
     report = session.report()
-    program = session.recorded or first.program
+    program = report.completed(session.recorded or first.program)
     rows, lines = insns(program, session.recording.lines)
     more: Message = {} if (rows, lines) == first.insns else {"insns": rows, "lines": lines}
     yield {

@@ -8,7 +8,7 @@ from typing import Final
 
 from vm.isa import opcodes as o
 from vm.logs.causes import Chain
-from vm.logs.explain import explain
+from vm.logs.explain import TOO_COMPLEX, explain
 from vm.logs.facts import Facts
 from vm.logs.messages import category_of, insn_of, register_of
 from vm.logs.reader import Reader
@@ -103,7 +103,15 @@ def report(programs: list[ProgramLog], reader: Reader) -> LogReport:
         era_of(reader),
         tuple(_named(program, programs) for program in programs),
         _chosen(programs),
+        loader=_loaders_words(programs, reader),
     )
+
+
+def _loaders_words(programs: list[ProgramLog], reader: Reader) -> tuple[Message, Reason] | None:
+    """What a loader says, where the verifier says nothing at all."""
+    if any(each.message is not None or each.verdict is Verdict.ACCEPT for each in programs):
+        return None
+    return reader.loading.found()
 
 
 def _named(program: ProgramLog, programs: list[ProgramLog]) -> ProgramLog:
@@ -195,7 +203,9 @@ def answer(read: Read, chain: Chain) -> ProgramLog | None:
         insns=tuple(sorted(read.insns.items())),
         causes=causes,
         diagnosis=tuple(read.diagnosis),
-        reason=_reason(message, reg.lower(), read.last if follows else None, causes, chain),
+        reason=TOO_COMPLEX
+        if message is None and 0 < read.stats.limit < read.stats.processed
+        else _reason(message, reg.lower(), read.last if follows else None, causes, chain),
     )
 
 

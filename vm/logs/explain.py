@@ -103,6 +103,9 @@ GENERAL: Final[dict[str, Reason]] = {
 }
 """Explanations that need nothing of the text but the message, by the rule's name."""
 
+TOO_COMPLEX: Final = GENERAL["program-too-large"]
+"""What a summary tells that counts more instructions than the limit."""
+
 
 def explain(facts: Facts) -> Reason:
     """What is wrong and what would be accepted; of a message that several rules share only if all are explained

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from vm.logs.lines import Kind, Line, add_stats, listed, starts_listing, summed_up
+from vm.logs.loading import Loading
 from vm.logs.messages import Text, first_reason
 from vm.logs.reading import MAX_INSNS, MAX_TAIL, Read, Sink
 from vm.logs.unwrap import Told, Unwrapper
@@ -22,6 +23,7 @@ class Reader:
 
     def __init__(self, sink: Sink, keep: Callable[[str], None] | None = None) -> None:
         self.unwrapper = Unwrapper(keep)
+        self.loading = Loading()
         self.evidence: dict[str, None] = {}
         self.limits: set[int] = set()
         self._sink = sink
@@ -96,6 +98,8 @@ class Reader:
     def line(self, told: Told) -> None:
         """The next line of the text."""
         number, text, line, sign, name = told
+        if line.kind is Kind.TEXT and text:
+            self.loading.line(number, text)
         if self._closing and text.strip() and not self._named_behind(told):
             self._finish()
         if sign is not None:

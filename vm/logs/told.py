@@ -10,7 +10,7 @@ from vm.verifier.rules.catalogue import rule_named
 
 def record(file: str, report: LogReport) -> dict[str, Any]:
     """The JSON object of a report. What the text does not carry is null, "" or empty."""
-    program = report.program
+    program = report.answered
     message = program.message
     source = program.source
     return {
@@ -89,7 +89,7 @@ def kernel_words(era: Era) -> str:
 
 def text(file: str, report: LogReport) -> str:
     """The report for a person."""
-    program = report.program
+    program = report.answered
     message = program.message
     read_from = ", ".join(part for part in (kernel_words(report.era), report.wrapper) if part and part != "none")
     lines = [f"{file}: {program.verdict.value} (read from a log{': ' + read_from if read_from else ''})"]

@@ -64,7 +64,11 @@ def _newest_first(text: bytes) -> bool:
 
 def as_given(report: LogReport, lines: int) -> LogReport:
     """The report of a text that was turned, with the numbers of lines that the text has. lines: how many it has."""
-    return replace(report, programs=tuple(_given(each, lines + 1) for each in report.programs), newest_first=True)
+    programs = tuple(_given(each, lines + 1) for each in report.programs)
+    if report.loader is not None:
+        said, reason = report.loader
+        report = replace(report, loader=(said._replace(line=lines + 1 - said.line), reason))
+    return replace(report, programs=programs, newest_first=True)
 
 
 def _given(program: ProgramLog, end: int) -> ProgramLog:

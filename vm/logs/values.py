@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final, NamedTuple
 
@@ -232,6 +232,7 @@ class LogReport:
 
     wrapper -- who printed it: a name of wrappers.WRAPPERS; carriers -- what it was carried in (journald, logfmt, ...)
     newest_first -- whether the text's last line was read first
+    loader -- what a loader says, and what it means, where the verifier says nothing about any program
     """
 
     wrapper: str
@@ -240,8 +241,21 @@ class LogReport:
     programs: tuple[ProgramLog, ...]
     chosen: int
     newest_first: bool = False
+    loader: tuple[Message, Reason] | None = None
 
     @property
     def program(self) -> ProgramLog:
         """The program that the answer is about; an empty one if the text has none."""
         return self.programs[self.chosen] if self.programs else ProgramLog()
+
+    @property
+    def answered(self) -> ProgramLog:
+        """The same; with the loader's words where the verifier says nothing."""
+        return self.completed(self.program)
+
+    def completed(self, program: ProgramLog) -> ProgramLog:
+        """A program with what a loader says, where the verifier says nothing."""
+        if self.loader is None:
+            return program
+        message, reason = self.loader
+        return replace(program, message=message, reason=reason if program.reason == NO_REASON else program.reason)

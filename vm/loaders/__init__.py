@@ -1,0 +1,1 @@
+"""What programs that load BPF programs say of their failures, and what it means."""
