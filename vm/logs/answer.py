@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
@@ -147,7 +148,16 @@ def era_of(reader: Reader) -> Era:
     first, last = max(firsts, default=None), min(lasts, default=None)
     if first is not None and last is not None and first > last:
         first = last = None  # texts of several kernels
-    return Era(first, last, reader.unwrapper.named)
+    named = reader.unwrapper.named
+    if last is not None and named and _release(named) > last:
+        named = ""  # somebody else's: distributions take newer words into older kernels, not the other way round
+    return Era(first, last, named)
+
+
+def _release(named: str) -> tuple[int, int]:
+    """(6, 1) of "6.1.0-13-amd64"."""
+    major, minor = re.split(r"[^\d]", named, maxsplit=2)[:2]
+    return int(major), int(minor)
 
 
 def _chosen(programs: list[ProgramLog]) -> int:

@@ -48,6 +48,8 @@ RULES: Final[dict[str, Callable[[Facts], Reason]]] = {
     "combined-stack-size": call.deep,
     "misaligned-access": access.misaligned,
     "opcode-unknown": call.opcode,
+    "struct-pointer-member-width": call.map_member,
+    "helper-not-allowed-in-probe": call.listed_helper,
     "helper-gpl-only": call.licence,
     "reference-leak": call.leak,
 }
@@ -87,6 +89,20 @@ GENERAL: Final[dict[str, Reason]] = {
         "reading is possible there.",
         "bpf_map_lookup_elem() with a key, and a write through the pointer that it returns",
     ),
+    "map-fd": Reason(
+        "An instruction that loads the address of a map has a file descriptor that belongs to no map: the loader did "
+        "not create the map, closed it, or did not put its descriptor in.",
+        "the maps created before the program is loaded, and their descriptors put into the instructions (relocations)",
+    ),
+    "kfunc-unresolved": Reason(
+        "The program calls a kernel function (kfunc) that the running kernel does not have, or not for programs: it "
+        "was written for another version or configuration.",
+        "a kernel that has it; or a __weak declaration and bpf_ksym_exists() asked before, with an if",
+    ),
+    "rcu-still-open": Reason(
+        "A path ends, or calls what may not be called there, between bpf_rcu_read_lock() and bpf_rcu_read_unlock().",
+        "bpf_rcu_read_unlock() on every path, also before an early return",
+    ),
     "func-info-count": Reason(
         "The type information (BTF) that the loader passed describes another number of functions than the program "
         "has. The fault "
@@ -103,7 +119,11 @@ GENERAL: Final[dict[str, Reason]] = {
 }
 """Explanations that need nothing of the text but the message, by the rule's name."""
 
-TOO_COMPLEX: Final = GENERAL["program-too-large"]
+TOO_COMPLEX: Final = Reason(
+    "The summary counts more instructions than the verifier follows at most: it gave up. It follows every path and "
+    "every round of a loop. This does not mean that the program is unsafe.",
+    GENERAL["program-too-large"].needed,
+)
 """What a summary tells that counts more instructions than the limit."""
 
 

@@ -168,6 +168,9 @@ def _poisoned(number_: int) -> Reason:
     return NO_REASON
 
 
+_READS: Final = "bpf_probe_read"
+
+
 def helper(facts: Facts) -> Reason:
     """A helper that may not be called."""
     func = facts.word("func").partition("#")[0]
@@ -180,10 +183,40 @@ def helper(facts: Facts) -> Reason:
             f"This kernel has no helper number {number_}, or not for this type of program." if number_ else "",
             "a helper that this kernel has for this type of program; or a newer kernel",
         )
+    if func.startswith(_READS):
+        return Reason(
+            f"{func}() may not be called by this type of program on this kernel. Helpers that read memory are missing "
+            "where the kernel was built without tracing (CONFIG_BPF_EVENTS) or is locked down (confidentiality, as "
+            "after a secure boot); bpf_probe_read() and bpf_probe_read_str() also on processors where kernel and "
+            "processes share addresses.",
+            "bpf_probe_read_kernel() or bpf_probe_read_user() in place of bpf_probe_read(); a kernel with "
+            "CONFIG_BPF_EVENTS and without that lockdown; or a program type that may call it",
+        )
     return Reason(
         f"{func}() may not be called by this type of program on this kernel.",
         "another helper, or another program type (section) that may call it; the glossary lists for each helper who "
         "may",
+    )
+
+
+def map_member(facts: Facts) -> Reason:
+    """An access of another size than the member of a kernel object has; of a map where an element was meant."""
+    if facts.word("struct") != "bpf_map":
+        return NO_REASON
+    return Reason(
+        "The program reads the map itself where it means an element, or a global variable: the register holds the "
+        "address of the map (struct bpf_map).",
+        "bpf_map_lookup_elem() with a key, and a read through the pointer that it returns; for global variables a "
+        "loader that knows them (libbpf)",
+    )
+
+
+def listed_helper(facts: Facts) -> Reason:
+    """A helper that only programs at certain functions may call."""
+    return Reason(
+        f"{facts.called or 'This helper'} may be called only by programs that are attached to certain functions of the "
+        "kernel, and the function that this program is attached to is none of them.",
+        "one of the functions that the kernel's source lists for this helper; or another helper",
     )
 
 

@@ -104,7 +104,27 @@ def became(facts: Facts) -> tuple[str, str]:
         )
     if origin.kind == "load":
         return _loaded(facts, step.text, origin), _COPY
-    return f"It is computed by {text}.", _COPY
+    return _was_a_pointer(facts) or (f"It is computed by {text}.", _COPY)
+
+
+def _was_a_pointer(facts: Facts) -> tuple[str, str] | None:
+    """The same where arithmetic made a number of a pointer; None where the text does not show that."""
+    for cause in facts.causes:
+        step = facts.step_of(cause) if cause.kind == "arithmetic" else None
+        insns = decode(step.code, step.text).insns if step is not None else ()
+        if step is None or not insns:
+            continue
+        held = facts.before(step, f"r{insns[0].dst_reg}")
+        words = kind(held.text.partition("(")[0]) if held is not None and held.kind not in ("number", "none") else ""
+        if not words:
+            continue
+        needed = (
+            "the pointer as it was: no cast of it to a 32-bit type, and arithmetic only on the offset that is added"
+        )
+        if held is not None and held.kind == "ctx":
+            needed = "ctx->member in one expression, not the address of a member in a variable"
+        return f"It was {words} until {at(step)} ({step.text}), which makes a number of it.", needed
+    return None
 
 
 def _loaded(facts: Facts, text: str, origin: Cause) -> str:
@@ -200,7 +220,10 @@ def unbounded_addend(facts: Facts) -> Reason:
     words = kind(facts.word("type")) or "a pointer"
     added = _addend(facts)
     if facts.step is None:
-        return NO_REASON
+        return Reason(
+            f"A number that may be negative or anything at all is added to {words}.",
+            "an unsigned variable, compared with its limit (or masked with &) before it is added",
+        )
     held = facts.held(added) if added else None
     low = held.scalar.smin if held is not None and held.scalar is not None else None
     known = f": {added} may be as low as {number(low)}" if low is not None and low > -(1 << 63) else ""

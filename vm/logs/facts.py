@@ -92,8 +92,12 @@ class Facts(NamedTuple):
             if earlier.frame != step.frame:
                 break
             found = _printed(earlier.after, name)
-            if found or _changes(earlier, name):
+            if found:
                 break
+            if _changes(earlier, name):
+                name = _copied(earlier)
+                if not name:
+                    break
             found = _printed(earlier.at, name)
             if found:
                 break
@@ -161,6 +165,14 @@ def _printed(state: State | None, name: str) -> str:
     if state is None:
         return ""
     return next((value.text for value in state.values if value.name == name), "")
+
+
+def _copied(step: Step) -> str:
+    """The register whose value a step copies to another, whole; "" if it does something else."""
+    insns = decode(step.code, step.text).insns
+    if step.code != o.ALU64 | o.MOV | o.X or not insns or insns[0].off:
+        return ""
+    return f"r{insns[0].src_reg}"
 
 
 def _changes_stack(step: Step) -> bool:

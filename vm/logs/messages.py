@@ -125,15 +125,15 @@ def _plain(text: str) -> str:
     text = text.strip()
     if not text.isascii():
         text = text.translate(_QUOTES)
-    if "`" in text and (inside := [each[1] for each in _CODE.finditer(text) if is_known(each[1])]):
+    if ("`" in text or '"' in text) and (inside := [each[2] for each in _CODE.finditer(text) if is_known(each[2])]):
         return inside[0]
     if text[:1] in ("*", "`") and text[-1:] == text[:1]:
         text = text.strip("*` ")
     return _REMARK.sub("", text) if "<" in text or "/" in text or not text.isascii() else text
 
 
-_CODE: Final = re.compile(r"`([^`]{8,400})`")
-"""What stands between back quotes in a sentence."""
+_CODE: Final = re.compile(r"([`\"])([^`\"]{8,400})\1")
+"""What stands between back quotes or quotes in a sentence."""
 _QUOTES: Final = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "\u00a0": " "})
 
 

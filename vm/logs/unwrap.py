@@ -165,6 +165,8 @@ class Unwrapper:
         stripped = text.lstrip()
         if stripped is not text and told_apart(stripped).kind is not Kind.TEXT:
             return stripped
+        if stripped[:1] == "`" and told_apart(alone := stripped.strip("` \t")).kind is Kind.STATS:
+            return alone
         if self._shape is not None:
             found = self._shape.match(raw)
             if found is not None:
