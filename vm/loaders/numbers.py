@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from vm.kernel import errno
+
 _WORDS: Final = {
     "operation not permitted": "EPERM",
     "permission denied": "EACCES",
@@ -21,24 +23,8 @@ _WORDS: Final = {
     "operation not supported": "EOPNOTSUPP",
     "function not implemented": "ENOSYS",
 }
-_NUMBERS: Final = {
-    1: "EPERM",
-    2: "ENOENT",
-    3: "ESRCH",
-    7: "E2BIG",
-    9: "EBADF",
-    12: "ENOMEM",
-    13: "EACCES",
-    16: "EBUSY",
-    17: "EEXIST",
-    22: "EINVAL",
-    28: "ENOSPC",
-    34: "ERANGE",
-    38: "ENOSYS",
-    95: "EOPNOTSUPP",
-    524: "ENOTSUPP",
-}
-"""include/uapi/asm-generic/errno.h; 524 is the kernel's own (include/linux/errno.h), which no library has words for."""
+_NUMBERS: Final = {getattr(errno, name): name for name in (*_WORDS.values(), "ENOTSUPP")}
+"""ENOTSUPP is the kernel's own (include/linux/errno.h), which no library has words for."""
 
 _ERROR: Final = re.compile(
     rf"(?P<words>{'|'.join(_WORDS)})"
